@@ -1,0 +1,23 @@
+"""Spatially explicit capture-recapture for snow leopards, Amur tigers and Amur leopards."""
+
+from secr_nea import datasets, design
+from secr_nea._numba import get_threads, set_threads
+from secr_nea.captures import CaptureHistory
+from secr_nea.detection import DETECTION_FUNCTIONS, DetectionFunction, detection_function
+from secr_nea.errors import (
+    CRSError,
+    DataError,
+    FitError,
+    FormulaError,
+    ModelError,
+    SecrError,
+    SecrWarning,
+)
+from secr_nea.io.tables import read_captures, read_mask, read_surveys, read_traps
+from secr_nea.likelihood import log_likelihood, log_likelihood_gradient
+from secr_nea.mask import HabitatMask
+from secr_nea.model import Model
+from secr_nea.survey import Survey, as_surveys
+from secr_nea.traps import TrapArray
+
+__version__ = "0.1.0.dev0"

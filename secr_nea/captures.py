@@ -1,0 +1,409 @@
+"""Capture histories of one survey: which animal was detected where, when and how often."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from secr_nea import _checks, _columns
+from secr_nea._printing import facts_html
+from secr_nea._typing import IntArray
+from secr_nea.capture_tables import (
+    counts_of,
+    covariates_of_detections,
+    covariates_of_individuals,
+    natural_order,
+    occasion_positions,
+    refuse_placeholders,
+    trap_positions,
+)
+from secr_nea.errors import DataError
+from secr_nea.traps import TrapArray
+
+if TYPE_CHECKING:
+    import xarray
+
+
+@dataclass(frozen=True, eq=False, repr=False, init=False)
+class CaptureHistory:
+    """Detections of individually known animals, as sparse records; read-only.
+
+    Parameters
+    ----------
+    traps : TrapArray
+        Where the animals were detected.
+    animal, occasion, trap : array-like of int, shape (n_records,)
+        0-based positions of the animal, the occasion and the trap of each record. The same three
+        numbers twice are added up.
+    count : array-like of int, shape (n_records,), optional
+        Detections of each record, 1 or more; 1 when absent.
+    animal_ids : sequence of str, optional
+        Names, unique; "1", "2" ... when absent.
+    covariates : DataFrame or mapping, n_animals rows, optional
+        What is known of each animal, for example sex; missing values stay missing.
+
+    Attributes
+    ----------
+    animal, occasion, trap, count : int64 array, shape (n_records,)
+        Sorted by animal, occasion, trap; count is above 0.
+    animal_ids : tuple of str
+    covariates : DataFrame, n_animals rows
+    traps : TrapArray
+
+    Raises
+    ------
+    DataError
+        Positions out of range, animals without any detection, doubtful ids, detections where the
+        effort is 0, and counts that the detector cannot give.
+
+    Examples
+    --------
+    >>> traps = TrapArray([[0, 0], [3000, 0]], ids=["north", "south"])
+    >>> CaptureHistory(traps, animal=[0, 0, 1], occasion=[0, 0, 0], trap=[0, 1, 1])
+    CaptureHistory(2 animals, 3 detections, 2 of 2 traps visited, 1 occasion, count)
+    """
+
+    traps: TrapArray
+    animal: IntArray
+    occasion: IntArray
+    trap: IntArray
+    count: IntArray
+    animal_ids: tuple[str, ...]
+    covariates: pd.DataFrame
+
+    def __init__(
+        self,
+        traps: TrapArray,
+        *,
+        animal: ArrayLike,
+        occasion: ArrayLike,
+        trap: ArrayLike,
+        count: ArrayLike | None = None,
+        animal_ids: Sequence[object] | None = None,
+        covariates: pd.DataFrame | Mapping[str, Any] | None = None,
+    ) -> None:
+        where = [
+            _checks.whole_numbers(values, name)
+            for name, values in (("animal", animal), ("occasion", occasion), ("trap", trap))
+        ]
+        counts = np.ones(len(where[0])) if count is None else count
+        counts = _checks.whole_numbers(counts, "count")
+        if len({len(values) for values in (*where, counts)}) != 1:
+            lengths = _checks.listed(len(values) for values in (*where, counts))
+            raise DataError(
+                f"animal, occasion, trap and count must be equally long; got {lengths}."
+            )
+        if animal_ids is None:
+            animal_ids = [str(i + 1) for i in range(int(where[0].max(initial=-1)) + 1)]
+        ids = _checks.names(animal_ids, "animal id")
+        refuse_placeholders(ids)
+        _check_positions(where, counts, (len(ids), traps.n_occasions, traps.n_traps))
+        _refuse_undetected(where[0], ids)
+        added = _add_up(where, counts, (len(ids), traps.n_occasions, traps.n_traps))
+        put = object.__setattr__
+        put(self, "traps", traps)
+        for name, values in zip(("animal", "occasion", "trap", "count"), added, strict=True):
+            put(self, name, _checks.read_only(values, np.int64))
+        put(self, "animal_ids", ids)
+        put(self, "covariates", _checks.covariate_frame(covariates, len(ids), "animal"))
+        _check_against_effort(self)
+        _check_against_detector(self)
+
+    @classmethod
+    def from_dataframe(
+        cls,
+        frame: pd.DataFrame,
+        traps: TrapArray,
+        *,
+        animal_id: str = "animal_id",
+        occasion: str = "occasion",
+        trap_id: str = "trap_id",
+        count: str = "count",
+        individuals: pd.DataFrame | None = None,
+        animal_covariates: Sequence[str] | None = None,
+    ) -> CaptureHistory:
+        """Capture histories from a table with one row per detection, or per record with a count.
+
+        Parameters
+        ----------
+        frame : DataFrame
+            Detections. Without the column ``count`` each row is one detection. Without the column
+            ``occasion`` all are of the first occasion, if there is but one. Other columns are not
+            used.
+        traps : TrapArray
+        animal_id, occasion, trap_id, count : str
+            Column names. Occasions are numbered 1, 2 ... n_occasions.
+        individuals : DataFrame, optional
+            One row per detected animal: the column ``animal_id``, all others are covariates of the
+            animals.
+        animal_covariates : list of str, optional
+            Columns of ``frame`` that describe the animal; they must not contradict each other. When
+            None: "sex" if there is such a column.
+
+        Returns
+        -------
+        CaptureHistory
+            Animals are in natural order of their ids ("2" before "10"), whatever the order of the
+            rows.
+
+        Raises
+        ------
+        DataError
+            As for the class; also unknown traps, occasions out of range, animals that the two
+            tables do not share, animals with contradictory covariates. Row numbers are told (1 =
+            first data row).
+        """
+        _columns.require_columns(frame, [animal_id, trap_id], "captures")
+        animals = _columns.id_column(frame, animal_id, "animal id")
+        rows = _columns.row_numbers(frame)
+        ids = sorted(dict.fromkeys(animals), key=natural_order)
+        refuse_placeholders(ids, animals, rows)
+        _checks.refuse_variants(ids, "animal id")
+        position = {name: i for i, name in enumerate(ids)}
+        if animal_covariates is None:
+            animal_covariates = ["sex"] if "sex" in frame.columns else []
+        _columns.require_columns(frame, animal_covariates, "captures")
+        covariates = covariates_of_detections(frame, animals, ids, animal_covariates)
+        if individuals is not None:
+            _columns.require_columns(individuals, [animal_id], "individuals")
+            covariates = covariates_of_individuals(individuals, animal_id, ids, covariates)
+        return cls(
+            traps,
+            animal=[position[name] for name in animals],
+            occasion=occasion_positions(frame, occasion, traps.n_occasions),
+            trap=trap_positions(_columns.id_column(frame, trap_id, "trap id"), traps, rows),
+            count=counts_of(frame, count),
+            animal_ids=ids,
+            covariates=covariates,
+        )
+
+    @property
+    def n_animals(self) -> int:
+        """Number of animals detected."""
+        return len(self.animal_ids)
+
+    @property
+    def n_occasions(self) -> int:
+        """Number of occasions of the traps."""
+        return self.traps.n_occasions
+
+    @property
+    def n_records(self) -> int:
+        """Number of distinct (animal, occasion, trap) records."""
+        return len(self.animal)
+
+    @property
+    def n_detections(self) -> int:
+        """Number of detections, counts included."""
+        return int(self.count.sum())
+
+    @property
+    def n_recaptures(self) -> int:
+        """Number of detections after the first one of each animal."""
+        return self.n_detections - self.n_animals
+
+    @property
+    def n_traps_visited(self) -> int:
+        """Number of traps with at least one detection."""
+        return len(np.unique(self.trap))
+
+    @cached_property
+    def animals_at_two_traps(self) -> int:
+        """Number of animals detected at two traps or more: these carry the information on sigma."""
+        pairs = np.unique(np.column_stack([self.animal, self.trap]), axis=0)
+        return int((np.bincount(pairs[:, 0], minlength=self.n_animals) >= 2).sum())
+
+    @cached_property
+    def identical_histories(self) -> IntArray:
+        """How many animals share each distinct full history, int64, largest first.
+
+        The numbers add up to n_animals. Two animals share a history when their counts agree for every occasion and trap.
+        """
+        records = np.column_stack([self.occasion, self.trap, self.count])
+        starts = np.searchsorted(self.animal, np.arange(1, self.n_animals))
+        histories = (
+            Counter(piece.tobytes() for piece in np.split(records, starts))
+            if self.n_animals
+            else Counter()
+        )
+        shared: IntArray = _checks.read_only(sorted(histories.values(), reverse=True), np.int64)
+        return shared
+
+    @cached_property
+    def rpsv(self) -> float:
+        """Root pooled spatial variance, metres: a first guess of sigma; NaN when no animal was detected twice.
+
+        Notes
+        -----
+        sqrt( sum_i sum_j |x_ij - mean_i|^2 / (2 sum_i (n_i - 1)) ) over the detections j of the
+        animals i, the estimate of sigma of a circular bivariate normal home range.
+        """
+        n = np.bincount(self.animal, weights=self.count, minlength=self.n_animals)
+        squares = 0.0
+        for axis in (0, 1):
+            at = self.traps.xy[self.trap, axis]
+            mean = np.bincount(self.animal, weights=self.count * at, minlength=self.n_animals) / n
+            squares += float((self.count * (at - mean[self.animal]) ** 2).sum())
+        recaptures = float((n - 1).sum())
+        return float(np.sqrt(squares / (2 * recaptures))) if recaptures > 0 else float("nan")
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Twelve hexadecimal digits that change with the records, the animals or the traps."""
+        records = (self.animal, self.occasion, self.trap, self.count)
+        return _checks.fingerprint(
+            self.traps.fingerprint, *records, self.animal_ids, self.covariates
+        )
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """Table with animal_id, occasion (1, 2 ...), trap_id and count, one row per record."""
+        return pd.DataFrame(
+            {
+                "animal_id": [self.animal_ids[i] for i in self.animal],
+                "occasion": self.occasion + 1,
+                "trap_id": [self.traps.ids[k] for k in self.trap],
+                "count": self.count,
+            }
+        )
+
+    def individuals(self) -> pd.DataFrame:
+        """Table with animal_id and the covariates, one row per animal."""
+        frame = self.covariates.copy()
+        frame.insert(0, "animal_id", list(self.animal_ids))
+        return frame
+
+    def to_xarray(self) -> xarray.DataArray:
+        """Counts as a dense labelled array, int64, dims (animal, occasion, trap).
+
+        The traps have the coordinates x and y in metres.
+        """
+        import xarray
+
+        counts = np.zeros((self.n_animals, self.n_occasions, self.traps.n_traps), dtype=np.int64)
+        counts[self.animal, self.occasion, self.trap] = self.count
+        return xarray.DataArray(
+            counts,
+            dims=("animal", "occasion", "trap"),
+            coords={
+                "animal": np.array(self.animal_ids, dtype=object),
+                "occasion": np.arange(1, self.n_occasions + 1),
+                "trap": np.array(self.traps.ids, dtype=object),
+                "x": ("trap", self.traps.xy[:, 0], {"units": "m"}),
+                "y": ("trap", self.traps.xy[:, 1], {"units": "m"}),
+            },
+            name="count",
+            attrs={"units": "detections"},
+        )
+
+    def __len__(self) -> int:
+        return self.n_animals
+
+    def __repr__(self) -> str:
+        visited = f"{self.n_traps_visited} of {self.traps.n_traps} traps visited"
+        parts = [
+            _checks.plural(self.n_animals, "animal"),
+            _checks.plural(self.n_detections, "detection"),
+            visited,
+        ]
+        parts += [_checks.plural(self.n_occasions, "occasion"), self.traps.detector_type]
+        return f"CaptureHistory({', '.join(parts)})"
+
+    def _repr_html_(self) -> str:
+        return facts_html(
+            "CaptureHistory",
+            {
+                "animals": self.n_animals,
+                "detections": self.n_detections,
+                "recaptures": self.n_recaptures,
+                "animals at two traps or more": self.animals_at_two_traps,
+                "traps visited": f"{self.n_traps_visited} of {self.traps.n_traps}",
+                "occasions": self.n_occasions,
+                "animal covariates": _checks.listed(self.covariates.columns) or "none",
+                "fingerprint": self.fingerprint,
+            },
+        )
+
+
+def _check_positions(
+    where: Sequence[IntArray], counts: IntArray, sizes: tuple[int, int, int]
+) -> None:
+    for name, values, size in zip(("animal", "occasion", "trap"), where, sizes, strict=True):
+        bad = np.flatnonzero((values < 0) | (values >= size))
+        if bad.size:
+            raise DataError(
+                f"{name} must be 0 to {size - 1} (positions, starting at 0); "
+                f"{_checks.rows_listed(bad + 1)}: {_checks.listed(values[bad])}."
+            )
+    bad = np.flatnonzero(counts < 1)
+    if bad.size:
+        raise DataError(
+            f"count must be 1 or more in each record; {_checks.rows_listed(bad + 1)}: "
+            f"{_checks.listed(counts[bad])}. "
+            "Leave out records without a detection."
+        )
+
+
+def _refuse_undetected(animal: IntArray, ids: Sequence[str]) -> None:
+    unseen = sorted(set(range(len(ids))) - set(animal.tolist()))
+    if unseen:
+        raise DataError(
+            f"Animal {_checks.listed(repr(ids[i]) for i in unseen)} has no detection. "
+            "Only detected animals belong in a capture history; remove the others."
+        )
+
+
+def _add_up(
+    where: Sequence[IntArray], counts: IntArray, sizes: tuple[int, int, int]
+) -> tuple[IntArray, ...]:
+    """Add repeated records and sort by animal, occasion, trap."""
+    if not len(counts):
+        return (*where, counts)
+    keys, which = np.unique(np.ravel_multi_index(tuple(where), sizes), return_inverse=True)
+    total = np.zeros(len(keys), dtype=np.int64)
+    np.add.at(total, which, counts)
+    return (*np.unravel_index(keys, sizes), total)
+
+
+def _records_told(captures: CaptureHistory, bad: np.ndarray[Any, Any]) -> str:
+    return _checks.listed(
+        f"animal {captures.animal_ids[captures.animal[r]]!r} at trap "
+        f"{captures.traps.ids[captures.trap[r]]!r} "
+        f"on occasion {captures.occasion[r] + 1} (count {captures.count[r]})"
+        for r in np.flatnonzero(bad)
+    )
+
+
+def _check_against_effort(captures: CaptureHistory) -> None:
+    idle = captures.traps.effort[captures.trap, captures.occasion] == 0
+    if idle.any():
+        raise DataError(
+            f"Detections where the effort is 0: {_records_told(captures, idle)}. "
+            "Correct the effort table, the occasion or the trap, or remove these detections."
+        )
+
+
+def _check_against_detector(captures: CaptureHistory) -> None:
+    detector = np.array(captures.traps.detector, dtype=object)[captures.trap]
+    repeated = (detector == "binary") & (captures.count > 1)
+    if repeated.any():
+        raise DataError(
+            "A binary detector gives at most one detection per animal, trap and occasion: "
+            f"{_records_told(captures, repeated)}. "
+            "Use detector='count', or collapse the repeats with drop_duplicates() on animal, "
+            "occasion and trap."
+        )
+    effort = captures.traps.effort[captures.trap, captures.occasion]
+    too_many = (detector == "binomial") & (captures.count > effort)
+    if too_many.any():
+        raise DataError(
+            "A binomial detector gives at most as many detections as its effort (trials): "
+            f"{_records_told(captures, too_many)}. "
+            "Correct the effort or the counts, or use detector='count'."
+        )

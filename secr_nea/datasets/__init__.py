@@ -1,0 +1,1 @@
+"""Surveys that ship with the library: simulated animals, real terrain."""

@@ -1,0 +1,302 @@
+"""Model formulas: the only door to formulaic; what is learned from the data is remembered."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import re
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from formulaic import ModelSpec, model_matrix
+from formulaic.errors import DataMismatchWarning
+
+from secr_nea._typing import FloatArray
+from secr_nea.errors import FormulaError
+
+_WORD = re.compile(r"(?<![\w.'\"\[])[^\W\d]\w*(?!\w)")
+# What formulas may call: formulaic's transforms and a few functions of NumPy.
+ALLOWED_CALLS = frozenset(
+    ["bs", "cr", "cs", "cc", "poly", "scale", "center", "standardize", "C", "I", "log", "log10", "log2", "exp", "exp10", "sqrt", "abs", "hashed"]
+)
+_KEYWORDS = frozenset(
+    ["df", "degree", "knots", "include_intercept", "lower_bound", "upper_bound", "extrapolation", "constraints", "None", "True", "False", "contr", "treatment", "sum", "helmert", "raw", "base", "levels"]
+)
+
+
+def clean_formula(text: str) -> str:
+    """Right-hand side of a formula, in formulaic's spelling.
+
+    Parameters
+    ----------
+    text : str
+        ``"~ rugged + I(elev^2)"``; R's ``^`` is read as a power.
+
+    Returns
+    -------
+    str
+        The formula without its tilde.
+
+    Raises
+    ------
+    FormulaError
+        If the text is empty, has a left-hand side, or calls anything that is not allowed.
+    """
+    if not isinstance(text, str):
+        raise FormulaError(f"A formula must be text such as '~ 1'; got {type(text).__name__}.")
+    left, tilde, right = text.partition("~")
+    body = (right if tilde else left).strip()
+    if (tilde and left.strip()) or not body or "~" in body:
+        raise FormulaError(
+            f"The formula {text!r} must have only a right-hand side, such as '~ 1' or '~ rugged'."
+        )
+    _check_calls(body, text)
+    return body.replace("^", "**")
+
+
+def _check_calls(body: str, text: str) -> None:
+    """Refuse what is not plain arithmetic of columns: a formula is evaluated as Python."""
+    called = set(re.findall(r"([^\W\d][\w.]*)\s*\(", body))
+    unknown = sorted(name for name in called - ALLOWED_CALLS if not name.startswith("contr."))
+    if unknown:
+        near = difflib.get_close_matches(unknown[0], sorted(ALLOWED_CALLS), n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise FormulaError(
+            f"The formula {text!r} calls {', '.join(unknown)}, which formulas may not.{hint} "
+            f"Allowed are {', '.join(sorted(ALLOWED_CALLS))}."
+        )
+    if "__" in body or re.search(r"[^\W\d]\w*\s*\.\s*(?!treatment|sum|helmert|poly|diff)[^\W\d]", body):
+        raise FormulaError(
+            f"The formula {text!r} uses a dot or double underscore; formulas may only combine "
+            "columns by name."
+        )
+
+
+def formula_variables(text: str, available: Iterable[str]) -> tuple[str, ...]:
+    """Names of the columns that a formula uses.
+
+    Parameters
+    ----------
+    text : str
+        The formula.
+    available : iterable of str
+        Names of all columns that it may use.
+
+    Returns
+    -------
+    tuple of str
+        In the order of their first appearance.
+
+    Raises
+    ------
+    FormulaError
+        If the formula names something that is not available; the message says what is near.
+    """
+    body = clean_formula(text)
+    names = set(available)
+    used: list[str] = []
+    without_strings = re.sub(r"'[^']*'|\"[^\"]*\"", "", body)
+    quoted = re.findall(r"`([^`]+)`", without_strings)
+    without_strings = re.sub(r"`[^`]+`", " ", without_strings)
+    for match in _WORD.finditer(without_strings):
+        word = match.group()
+        follows = without_strings[match.end() :].lstrip()
+        is_call = follows.startswith("(")
+        is_keyword = word in _KEYWORDS and (word not in names or follows.startswith("="))
+        if not is_call and not is_keyword:
+            quoted.append(word)
+    for word in quoted:
+        if word not in names:
+            raise FormulaError(_unknown_variable(text, word, names))
+        if word not in used:
+            used.append(word)
+    return tuple(used)
+
+
+def _unknown_variable(text: str, word: str, names: set[str]) -> str:
+    near = difflib.get_close_matches(word, sorted(names), n=1, cutoff=0.5)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    return (
+        f"The formula {text!r} uses {word!r}, which is not among the covariates here.{hint} "
+        f"Available: {', '.join(sorted(names)) or 'none'}."
+    )
+
+
+@dataclass(frozen=True)
+class Design:
+    """A design matrix together with what is needed to build the same columns for new data.
+
+    Parameters
+    ----------
+    text : str
+        The formula as the user wrote it.
+    matrix : float64 array, shape (n_rows, n_columns)
+    columns : tuple of str
+        formulaic's names of the columns.
+    variables : tuple of str
+        The columns of the data that the formula uses.
+    spec : formulaic.ModelSpec
+        Remembered levels, knots and scalings.
+    """
+
+    text: str
+    matrix: FloatArray
+    columns: tuple[str, ...]
+    variables: tuple[str, ...]
+    spec: ModelSpec
+
+    def apply(self, frame: pd.DataFrame) -> FloatArray:
+        """Design matrix of new data with the remembered levels, knots and scalings.
+
+        Parameters
+        ----------
+        frame : DataFrame, n_rows rows
+            Must have the columns in `variables`.
+
+        Returns
+        -------
+        float64 array, shape (n_rows, n_columns)
+
+        Raises
+        ------
+        FormulaError
+            If a column is missing, has missing values or a level that the model has not seen.
+        """
+        return _materialise(self.spec, frame, self.text, self.variables)[0]
+
+
+def design(text: str, frame: pd.DataFrame, what: str) -> Design:
+    """Build the design matrix of a formula.
+
+    Parameters
+    ----------
+    text : str
+        The formula, for example ``"~ rugged + session"``.
+    frame : DataFrame, n_rows rows
+        All columns that the formula may use.
+    what : str
+        What the formula is for (``"D"``, ``"lambda0"`` ...), for messages.
+
+    Returns
+    -------
+    Design
+
+    Raises
+    ------
+    FormulaError
+        If the formula cannot be read, uses unknown or missing values, or its columns are not
+        linearly independent.
+    """
+    variables = formula_variables(text, frame.columns)
+    matrix, spec = _materialise(clean_formula(text), frame, text, variables)
+    columns = tuple(str(name) for name in spec.column_names)
+    if not columns:
+        raise FormulaError(f"The formula {text!r} for {what} has no columns; use '~ 1'.")
+    _check_rank(matrix, columns, text, what)
+    matrix.setflags(write=False)
+    return Design(text, matrix, columns, variables, spec)
+
+
+def _materialise(
+    formula: str | ModelSpec, frame: pd.DataFrame, text: str, variables: tuple[str, ...]
+) -> tuple[FloatArray, ModelSpec]:
+    absent = [name for name in variables if name not in frame.columns]
+    if absent:
+        raise FormulaError(
+            f"The formula {text!r} needs the column {absent[0]!r}; the data have "
+            f"{', '.join(map(str, frame.columns)) or 'none'}."
+        )
+    for name in variables:
+        n_missing = int(frame[name].isna().sum())
+        if n_missing:
+            first = int(np.flatnonzero(frame[name].isna())[0]) + 1
+            raise FormulaError(
+                f"The covariate {name!r} in {text!r} has {n_missing} missing values among "
+                f"{len(frame)} rows (the first in row {first}). Fill them or leave those rows out."
+            )
+    data = frame[list(variables)] if variables else pd.DataFrame({"_": np.zeros(len(frame))})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("error", DataMismatchWarning)
+        try:
+            if isinstance(formula, ModelSpec):
+                built: Any = formula.get_model_matrix(data, context={})
+            else:
+                built = model_matrix(formula, data, context={}, na_action="raise", output="numpy")
+        except DataMismatchWarning as error:
+            raise FormulaError(
+                f"New data for {text!r} have a level that the model has not seen: {error}"
+            ) from error
+        except Exception as error:
+            reason = re.sub(r"\x1b\[[0-9;]*m|[⧛⧚]", "", str(error)).replace("\n", " ").strip()
+            raise FormulaError(f"The formula {text!r} cannot be used: {reason}") from error
+    matrix = np.ascontiguousarray(np.asarray(built), dtype=np.float64).reshape(len(frame), -1)
+    if not np.isfinite(matrix).all():
+        bad = built.model_spec.column_names[int(np.flatnonzero(~np.isfinite(matrix).all(0))[0])]
+        raise FormulaError(
+            f"The column {bad!r} of the formula {text!r} is not finite everywhere "
+            "(for example the logarithm of a value that is not positive)."
+        )
+    return matrix, built.model_spec
+
+
+def _check_rank(matrix: FloatArray, columns: tuple[str, ...], text: str, what: str) -> None:
+    """Name columns that are sums of columns before them (Gram-Schmidt on the Gram matrix)."""
+    scale = np.sqrt(np.einsum("ij,ij->j", matrix, matrix))
+    zero = [name for name, length in zip(columns, scale, strict=True) if length == 0.0]
+    if zero:
+        raise FormulaError(
+            f"The formula {text!r} for {what} has columns that are zero in every row: "
+            f"{', '.join(zero)}. No data have these levels together; simplify the formula."
+        )
+    unit = matrix / scale
+    gram = unit.T @ unit
+    dependent = []
+    kept: list[int] = []
+    for j in range(len(columns)):
+        rest = gram[j, j]
+        if kept:
+            cross = gram[np.ix_(kept, [j])]
+            rest -= float((cross.T @ np.linalg.solve(gram[np.ix_(kept, kept)], cross)).item())
+        if rest < 1e-10:
+            dependent.append(columns[j])
+        else:
+            kept.append(j)
+    if dependent:
+        raise FormulaError(
+            f"In the formula {text!r} for {what}, {', '.join(dependent)} cannot be told from the "
+            "terms before it: the columns are linearly dependent. Leave that term out."
+        )
+
+
+def as_text(value: object) -> str:
+    """A formula from a user's value: text as it is, the numbers 0 and 1 as ``"~ 1"``.
+
+    Parameters
+    ----------
+    value : str
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    FormulaError
+        If the value is not text.
+    """
+    if isinstance(value, str):
+        return value if value.lstrip().startswith("~") else f"~ {value}"
+    raise FormulaError(f"A formula must be text such as '~ 1'; got {value!r}.")
+
+
+def is_constant(text: str) -> bool:
+    """Whether a formula is just ``~ 1``."""
+    try:
+        return ast.literal_eval(clean_formula(text)) == 1
+    except (ValueError, SyntaxError):
+        return False

@@ -1,0 +1,10 @@
+"""From parameters to the log-likelihood and its gradient."""
+
+from secr_nea.likelihood.evaluate import (
+    Likelihood,
+    likelihood_of,
+    log_likelihood,
+    log_likelihood_gradient,
+)
+
+__all__ = ["Likelihood", "likelihood_of", "log_likelihood", "log_likelihood_gradient"]

@@ -1,0 +1,226 @@
+"""Sums over the mask of one or several blocks, tile by tile, and their derivatives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from secr_nea._kernels.tiles import squared_distances, tile_adjoint, tile_value
+from secr_nea._numba import get_threads, run_tasks
+from secr_nea._typing import FloatArray
+from secr_nea.detection import DetectionFunction
+from secr_nea.likelihood.tables import Block
+
+# A tile's hazards (columns x points doubles) should stay in a core's own cache.
+_TILE_NUMBERS = 40_000
+# Below this many hazards and encounters, handing work to a thread costs more than it saves.
+_THREAD_NUMBERS = 200_000
+
+Columns = tuple[FloatArray, ...]
+
+
+@dataclass(frozen=True)
+class BlockInput:
+    """A block with the values that an evaluation needs.
+
+    Parameters
+    ----------
+    block : Block
+    values : tuple of float64 arrays, each (J, 1)
+        Detection parameters of each hazard column, natural scale.
+    log_weight : float64 array, shape (n_points,)
+        Logarithm of the expected number of activity centres in each cell.
+    """
+
+    block: Block
+    values: Columns
+    log_weight: FloatArray
+
+
+@dataclass(frozen=True)
+class BlockSums:
+    """Sums over all points of a block.
+
+    Parameters
+    ----------
+    animal_log : float64 array, shape (n_animals,)
+        log sum_m W_m Pr(w_i | x_m), without the constant.
+    detected : float64 array, shape (n_undetected_patterns,)
+        sum_m W_m p.(x_m) for each pattern that undetected animals may have.
+    """
+
+    animal_log: FloatArray
+    detected: FloatArray
+
+
+@dataclass(frozen=True)
+class BlockAdjoint:
+    """Derivatives of the log-likelihood to the inputs of a block.
+
+    Parameters
+    ----------
+    values : tuple of float64 arrays, each (J,)
+        To each detection parameter of each hazard column.
+    log_weight : float64 array, shape (n_points,)
+    """
+
+    values: Columns
+    log_weight: FloatArray
+
+
+Task = tuple[int, int, int, int]
+
+
+def _tasks(inputs: Sequence[BlockInput]) -> list[Task]:
+    """(block, tile, first point, end) of all tiles of all blocks, in their fixed order."""
+    tasks = []
+    for b, item in enumerate(inputs):
+        size = int(np.clip(_TILE_NUMBERS // max(item.block.n_columns, 8) // 64 * 64, 128, 2048))
+        edges = range(0, item.block.n_points, size)
+        tasks += [(b, t, a, min(a + size, item.block.n_points)) for t, a in enumerate(edges)]
+    return tasks
+
+
+def _threads(inputs: Sequence[BlockInput]) -> int:
+    work = sum(i.block.n_points * (i.block.n_columns + 2 * i.block.n_animals) for i in inputs)
+    return max(1, min(get_threads(), work // _THREAD_NUMBERS))
+
+
+def _tile_distances(block: Block, start: int, stop: int) -> FloatArray:
+    """Squared distances from the site of each column to the points of a tile, (J, t), m^2."""
+    d2 = np.empty((len(block.sites), stop - start))
+    squared_distances(block.sites, block.points, start, stop, d2)
+    one_to_one = block.n_columns == len(block.sites)
+    return d2 if one_to_one else d2[block.column_site]
+
+
+def tile_log_hazard(
+    item: BlockInput, function: DetectionFunction, start: int, stop: int
+) -> FloatArray:
+    """Log hazard of each column at the points of a tile.
+
+    Parameters
+    ----------
+    item : BlockInput
+    function : DetectionFunction
+    start, stop : int
+        First point and end of the tile.
+
+    Returns
+    -------
+    float64 array, shape (J, stop - start)
+    """
+    return function.log_hazard(_tile_distances(item.block, start, stop), *item.values)
+
+
+def block_sums(inputs: Sequence[BlockInput], function: DetectionFunction) -> list[BlockSums]:
+    """Log probabilities of the animals and expected numbers detected.
+
+    Parameters
+    ----------
+    inputs : sequence of BlockInput
+    function : DetectionFunction
+
+    Returns
+    -------
+    list of BlockSums, one per block
+    """
+    tasks = _tasks(inputs)
+    n_tiles = [sum(task[0] == b for task in tasks) for b in range(len(inputs))]
+    sizes = [(n, i.block.n_animals) for n, i in zip(n_tiles, inputs, strict=True)]
+    largest = [np.empty(size) for size in sizes]
+    total = [np.empty(size) for size in sizes]
+    detected = [
+        np.empty((n, len(i.block.tables.undetected)))
+        for n, i in zip(n_tiles, inputs, strict=True)
+    ]
+
+    def work(part: Sequence[Task]) -> None:
+        with np.errstate(all="ignore"):
+            for b, t, start, stop in part:
+                item = inputs[b]
+                tile_value(
+                    item.block.tables,
+                    tile_log_hazard(item, function, start, stop),
+                    item.log_weight[start:stop],
+                    largest[b][t],
+                    total[b][t],
+                    detected[b][t],
+                )
+
+    run_tasks(work, tasks, _threads(inputs))
+    return [
+        BlockSums(_log_sum(largest[b], total[b]), detected[b].sum(axis=0))
+        for b in range(len(inputs))
+    ]
+
+
+def _log_sum(largest: FloatArray, total: FloatArray) -> FloatArray:
+    """Combine the tiles' (largest, sum) of each animal in their fixed order."""
+    top = largest.max(axis=0, initial=-np.inf)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        scaled = np.where(np.isneginf(largest), 0.0, np.exp(largest - top))
+        return np.asarray(top + np.log((total * scaled).sum(axis=0)))
+
+
+def block_adjoint(
+    inputs: Sequence[BlockInput],
+    function: DetectionFunction,
+    animal_log: Sequence[FloatArray],
+    undetected_factor: Sequence[FloatArray],
+) -> list[BlockAdjoint]:
+    """Derivatives of sum_i animal_log + sum_u factor_u detected_u to the inputs.
+
+    Parameters
+    ----------
+    inputs : sequence of BlockInput
+    function : DetectionFunction
+    animal_log : sequence of float64 arrays, each (n_animals,)
+        Log sums of each animal, over all blocks that share it.
+    undetected_factor : sequence of float64 arrays, each (n_undetected_patterns,)
+
+    Returns
+    -------
+    list of BlockAdjoint, one per block
+    """
+    tasks = _tasks(inputs)
+    n_values = len(function.parameters)
+    d_weight = [np.empty(item.block.n_points) for item in inputs]
+    d_values = [
+        np.empty((sum(task[0] == b for task in tasks), n_values, item.block.n_columns))
+        for b, item in enumerate(inputs)
+    ]
+
+    def work(part: Sequence[Task]) -> None:
+        with np.errstate(all="ignore"):
+            for b, t, start, stop in part:
+                item = inputs[b]
+                d2 = _tile_distances(item.block, start, stop)
+                d_log_hazard = np.empty_like(d2)
+                tile_adjoint(
+                    item.block.tables,
+                    function.log_hazard(d2, *item.values),
+                    item.log_weight[start:stop],
+                    animal_log[b],
+                    undetected_factor[b],
+                    d_log_hazard,
+                    d_weight[b][start:stop],
+                )
+                slopes = function.slopes(d2, *item.values)
+                for v in range(n_values):
+                    d_values[b][t, v] = _contract(d_log_hazard, slopes[v])
+
+    run_tasks(work, tasks, _threads(inputs))
+    return [
+        BlockAdjoint(tuple(d_values[b].sum(axis=0)), d_weight[b]) for b in range(len(inputs))
+    ]
+
+
+def _contract(d_log_hazard: FloatArray, slope: FloatArray) -> FloatArray:
+    """sum_m d_log_hazard[j, m] slope[j, m], where slope may be one number a column."""
+    if slope.shape[1] == 1:
+        return np.asarray(d_log_hazard.sum(axis=1) * slope[:, 0])
+    # Where the hazard is 0 its derivative is 0, although the slope of its logarithm may overflow.
+    return np.asarray(np.einsum("jm,jm->j", d_log_hazard, slope))

@@ -1,0 +1,62 @@
+"""What one detection record says, for each kind of detector.
+
+With h the hazard per unit effort at the trap and T the effort there, the probability of a record
+of y detections, beyond the factor exp(-T h) that every kind shares, is
+
+=========== ======================================= ==========================================
+detector    record                                  logarithm
+=========== ======================================= ==========================================
+count       Poisson, (T h)^y / y!                   y log h + y log T - log y!
+binary      exp(T h) - 1                            log h + C(T h) + log T
+binomial    choose(T, y) (exp(h) - 1)^y             y log h + y C(h) + log choose(T, y)
+=========== ======================================= ==========================================
+
+with C(A) = log((exp(A) - 1) / A); sources: Efford, Borchers & Byrom (2009) in "Modeling
+Demographic Processes in Marked Populations", pp. 255-269; Borchers & Efford (2008) Biometrics 64.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import gammaln
+
+from secr_nea._typing import FloatArray
+
+
+@dataclass(frozen=True)
+class Encounter:
+    """How the records of one kind of detector enter the likelihood.
+
+    Parameters
+    ----------
+    competing_effort : callable or None
+        From the effort of the records to the factor A / h of their C(A); None where C is not used.
+    constant : callable
+        From counts and effort to the part of the logarithm that does not depend on parameters.
+    """
+
+    competing_effort: Callable[[FloatArray], FloatArray] | None
+    constant: Callable[[FloatArray, FloatArray], FloatArray]
+
+
+def _count(y: FloatArray, effort: FloatArray) -> FloatArray:
+    return np.asarray(y * np.log(effort) - gammaln(y + 1.0))
+
+
+def _binary(y: FloatArray, effort: FloatArray) -> FloatArray:
+    return np.asarray(y * np.log(effort))
+
+
+def _binomial(y: FloatArray, effort: FloatArray) -> FloatArray:
+    return np.asarray(gammaln(effort + 1.0) - gammaln(y + 1.0) - gammaln(effort - y + 1.0))
+
+
+ENCOUNTERS = {
+    "count": Encounter(None, _count),
+    "binary": Encounter(lambda effort: effort, _binary),
+    "binomial": Encounter(np.ones_like, _binomial),
+}
+"""Every kind of detector by its word."""

@@ -1,0 +1,132 @@
+"""Grids of points: are they centres of square cells, how large, and where in a raster."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from secr_nea import _checks
+from secr_nea._typing import FloatArray, IntArray
+from secr_nea.errors import DataError
+from secr_nea.units import M2_PER_KM2
+
+REGULAR = 1e-6
+"""Distances between centres count as equal up to this share when the spacing is inferred ..."""
+ROUNDED = 1e-2
+"""... and when it is given, so that coordinates may be rounded."""
+
+
+def refuse_repeated(points: FloatArray) -> None:
+    """DataError when a point stands in the mask twice."""
+    _, which, counts = np.unique(points, axis=0, return_inverse=True, return_counts=True)
+    repeated = np.flatnonzero(counts[which.ravel()] > 1)
+    if repeated.size:
+        raise DataError(
+            f"The mask has the same point more than once ({_checks.rows_listed(repeated + 1)}); "
+            "its area would count twice. Remove the repeats; "
+            "if the table holds the masks of several surveys, read it with read_mask(..., "
+            "survey=...) or read_surveys()."
+        )
+
+
+def cell_size(
+    points: FloatArray, spacing: float | None, cell_area: float | None
+) -> tuple[float, float]:
+    """Spacing in metres and cell area in km2, from the points and what was given."""
+    area = None if cell_area is None else _checks.positive(cell_area, "cell_area")
+    side = None if spacing is None else _checks.positive(spacing, "spacing")
+    if side is None and area is not None and not _is_square_grid(points):
+        side = float(np.sqrt(area * M2_PER_KM2))
+        _refuse_closer(points, side)
+    elif side is None:
+        side = _inferred_spacing(points)
+    else:
+        _check_spacing(points, side, whole_grid=area is None)
+    if area is None:
+        return side, side**2 / M2_PER_KM2
+    if abs(area * M2_PER_KM2 / side**2 - 1) > 0.01:
+        _checks.warn(
+            f"cell_area is {area:g} km2, but cells of {side:g} m have {side**2 / M2_PER_KM2:g} "
+            "km2. "
+            "The given area is used; check its unit (km2, not hectares or m2).",
+            stacklevel=4,
+        )
+    return side, area
+
+
+def _neighbour_distances(points: FloatArray) -> FloatArray:
+    """Distances to the 8 nearest other points, shape (n_points, <= 8), ascending, metres."""
+    k = min(9, len(points))
+    return np.asarray(cKDTree(points).query(points, k=k)[0][:, 1:], dtype=np.float64)
+
+
+def _is_square_grid(points: FloatArray) -> bool:
+    if len(points) < 2:
+        return False
+    distances = _neighbour_distances(points)
+    side = float(np.median(distances[:, 0]))
+    # nearly all: isolated cells have a farther nearest neighbour
+    regular = np.mean(np.abs(distances[:, 0] / side - 1) <= REGULAR) >= 0.9 and distances[
+        :, 0
+    ].min() >= side * (1 - REGULAR)
+    in_line = np.linalg.matrix_rank(points - points[0], tol=side * REGULAR) < 2
+    diagonal = bool((np.abs(distances / (side * np.sqrt(2)) - 1) <= REGULAR).any())
+    return bool(regular and (in_line or diagonal))
+
+
+def _inferred_spacing(points: FloatArray) -> float:
+    if len(points) == 1:
+        raise DataError(
+            "The spacing of a single mask point cannot be inferred. Give spacing= (metres)."
+        )
+    if not _is_square_grid(points):
+        nearest = _neighbour_distances(points)[:, 0]
+        raise DataError(
+            "The mask points are not on a square grid: distances to the nearest point are "
+            f"{nearest.min():.6g} to {nearest.max():.6g} m "
+            f"(median {np.median(nearest):.6g}). Give spacing= (metres) if the coordinates are "
+            "only rounded, or cell_area= (km2) "
+            "if the points are irregular; do not transform a grid of points between projections, "
+            "make it anew."
+        )
+    return float(np.median(_neighbour_distances(points)[:, 0]))
+
+
+def _refuse_closer(points: FloatArray, side: float) -> FloatArray:
+    nearest = _neighbour_distances(points)[:, 0] if len(points) > 1 else np.array([side])
+    if nearest.min() < side * (1 - ROUNDED):
+        raise DataError(
+            f"A spacing of {side:.6g} m contradicts the mask points: some are only "
+            f"{nearest.min():.6g} m apart, so their cells would overlap. "
+            "Leave spacing and cell_area out to have them inferred, or correct them."
+        )
+    return nearest
+
+
+def _check_spacing(points: FloatArray, side: float, whole_grid: bool) -> None:
+    nearest = _refuse_closer(points, side)
+    if whole_grid and len(points) > 1 and np.median(nearest) > side * (1 + ROUNDED):
+        raise DataError(
+            f"A spacing of {side:.6g} m contradicts the mask points: most are "
+            f"{np.median(nearest):.6g} m apart, so the cells would leave gaps. "
+            "Leave spacing out to have it inferred, or give cell_area= as well if the gaps are "
+            "meant."
+        )
+
+
+def raster_places(
+    points: FloatArray, spacing: float
+) -> tuple[IntArray, IntArray, FloatArray, FloatArray]:
+    """Column and row of each point, and the coordinates of all columns and rows (north first)."""
+    west, north = points[:, 0].min(), points[:, 1].max()
+    steps = (points - [west, north]) / [spacing, -spacing]
+    places = np.rint(steps).astype(np.int64)
+    aligned = np.abs(steps - places).max() <= ROUNDED
+    if not aligned or len(np.unique(places, axis=0)) < len(points):
+        raise DataError(
+            "The cells of this mask are not on a grid aligned with the x and y axes, so they "
+            "cannot be a raster. Use to_geodataframe()."
+        )
+    x = west + spacing * np.arange(places[:, 0].max() + 1)
+    y = north - spacing * np.arange(places[:, 1].max() + 1)
+    return places[:, 0], places[:, 1], x, y

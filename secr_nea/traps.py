@@ -1,0 +1,452 @@
+"""Detectors of one survey: where they stand, when they operated, what is around them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pyproj
+from numpy.typing import ArrayLike
+from scipy.spatial import cKDTree
+
+from secr_nea import _checks, _columns
+from secr_nea._crs import as_crs, check_metres, describe
+from secr_nea._printing import facts_html
+from secr_nea._typing import CRSLike, FloatArray
+from secr_nea.effort import canonical_detectors, effort_array, effort_columns, warn_of_effort_among
+from secr_nea.errors import DataError
+
+if TYPE_CHECKING:
+    import geopandas
+
+
+@dataclass(frozen=True, eq=False, repr=False, init=False)
+class TrapArray:
+    """Detectors of one survey, with their effort and covariates; read-only.
+
+    Parameters
+    ----------
+    xy : array-like, shape (n_traps, 2), metres
+        Projected coordinates.
+    ids : sequence of str, optional
+        Names, unique; "1", "2" ... when absent.
+    effort : array-like, shape (n_traps, n_occasions) or (n_traps,), >= 0, optional
+        How long or how hard each trap worked on each occasion, in any unit (camera-days ...); 0 =
+        not operating. One dimension means one occasion; 1 everywhere when absent.
+    n_occasions : int, optional
+        Number of occasions; needed only when effort is absent and there is more than one.
+    detector : str or sequence of str, shape (n_traps,)
+        "count" (any number of detections), "binary" (at most one per animal, trap and occasion;
+        alias "proximity") or "binomial" (at most ``effort``, a whole number of trials; alias
+        "binomial_count").
+    covariates : DataFrame or mapping, n_traps rows, optional
+        What may explain detection; rows in the order of ``xy``.
+    varying_covariates : mapping of name to array-like, shape (n_traps, n_occasions), optional
+        Covariates that change with the occasion.
+    crs : anything pyproj understands, optional
+        Coordinate reference system of ``xy``.
+
+    Attributes
+    ----------
+    xy : float64 array, shape (n_traps, 2), metres
+    ids : tuple of str
+    effort : float64 array, shape (n_traps, n_occasions)
+    detector : tuple of str, one per trap
+    covariates : DataFrame, n_traps rows
+    varying_covariates : dict of name to array, shape (n_traps, n_occasions), float64 or object
+    crs : pyproj.CRS or None
+
+    Raises
+    ------
+    DataError
+        Missing coordinates, doubtful ids, impossible effort, wrong shapes, unknown detectors.
+    CRSError
+        Coordinates that are not metres on the ground.
+
+    Examples
+    --------
+    >>> traps = TrapArray([[0, 0], [3000, 0], [0, 4000]], effort=[90, 62, 0], detector="count")
+    >>> traps
+    TrapArray(3 traps, 1 occasion, count, effort 152, spacing 3,000 m, no CRS)
+    """
+
+    xy: FloatArray
+    ids: tuple[str, ...]
+    effort: FloatArray
+    detector: tuple[str, ...]
+    covariates: pd.DataFrame
+    varying_covariates: dict[str, np.ndarray[Any, Any]]
+    crs: pyproj.CRS | None
+
+    def __init__(
+        self,
+        xy: ArrayLike,
+        *,
+        ids: Sequence[object] | None = None,
+        effort: ArrayLike | None = None,
+        n_occasions: int | None = None,
+        detector: str | Sequence[str] = "count",
+        covariates: pd.DataFrame | Mapping[str, Any] | None = None,
+        varying_covariates: Mapping[str, ArrayLike] | None = None,
+        crs: CRSLike | None = None,
+    ) -> None:
+        if ids is not None:
+            ids = _checks.names(ids, "trap id")
+        points = _checks.coordinates(xy, "trap", ids)
+        if ids is None:
+            ids = tuple(str(k + 1) for k in range(len(points)))
+        if len(ids) != len(points):
+            raise DataError(
+                f"There are {len(ids)} trap ids for {_checks.plural(len(points), 'trap')}. One id "
+                "each is needed."
+            )
+        system = as_crs(crs)
+        check_metres(points, system, "trap")
+        _warn_same_place(points, ids)
+        kinds = canonical_detectors(detector, ids)
+        put = object.__setattr__
+        put(self, "xy", points)
+        put(self, "ids", ids)
+        put(self, "effort", effort_array(effort, n_occasions, ids, kinds))
+        put(self, "detector", kinds)
+        put(self, "covariates", _checks.covariate_frame(covariates, len(points), "trap"))
+        put(
+            self,
+            "varying_covariates",
+            _varying(varying_covariates, self.effort.shape, self.covariates),
+        )
+        put(self, "crs", system)
+
+    @classmethod
+    def from_dataframe(
+        cls,
+        frame: pd.DataFrame,
+        *,
+        id: str = "trap_id",
+        x: str = "x",
+        y: str = "y",
+        effort: str | Sequence[str] | ArrayLike | None = None,
+        n_occasions: int | None = None,
+        detector: str | Sequence[str] = "count",
+        covariates: Sequence[str] | None = None,
+        varying: Mapping[str, Sequence[str]] | None = None,
+        crs: CRSLike | None = None,
+    ) -> TrapArray:
+        """Traps from a table with one row each.
+
+        Parameters
+        ----------
+        frame : DataFrame
+            Columns ``id``, ``x``, ``y`` (metres) and others.
+        id, x, y : str
+            Column names.
+        effort : str, list of str, array or None
+            Column with the effort of the one occasion, columns of the occasions in order, or the
+            effort itself, shape (n_traps, n_occasions). When None: the columns "effort", or
+            "effort.1", "effort.2" ..., if there are any, else 1.
+        n_occasions, detector, crs
+            As for the class.
+        covariates : list of str, optional
+            Columns to keep as covariates; all that are left when None.
+        varying : mapping of name to list of columns, one per occasion, optional
+            Covariates that change with the occasion.
+
+        Returns
+        -------
+        TrapArray
+
+        Raises
+        ------
+        DataError, CRSError
+            As for the class, with row numbers (1 = first data row).
+        """
+        _columns.require_columns(frame, [id, x, y], "traps")
+        ids = _checks.names(
+            _columns.id_column(frame, id, "trap id"), "trap id", _columns.row_numbers(frame)
+        )
+        xy = np.column_stack([_columns.number_column(frame, column, "traps") for column in (x, y)])
+        hours = effort_columns(frame, effort)
+        if hours:
+            _columns.require_columns(frame, hours, "traps")
+            effort = np.column_stack(
+                [_columns.number_column(frame, column, "traps") for column in hours]
+            )
+        varying = (
+            {} if varying is None else {name: list(columns) for name, columns in varying.items()}
+        )
+        _columns.require_columns(
+            frame, [column for columns in varying.values() for column in columns], "traps"
+        )
+        used = {
+            id,
+            x,
+            y,
+            *hours,
+            *(column for columns in varying.values() for column in columns),
+        }
+        if covariates is None:
+            covariates = [str(column) for column in frame.columns if column not in used]
+            warn_of_effort_among(covariates)
+        _columns.require_columns(frame, covariates, "traps")
+        return cls(
+            xy,
+            ids=ids,
+            effort=effort,  # type: ignore[arg-type]
+            n_occasions=n_occasions,
+            detector=detector,
+            covariates=frame[list(covariates)],
+            varying_covariates={
+                name: frame[columns].to_numpy() for name, columns in varying.items()
+            },
+            crs=crs,
+        )
+
+    @classmethod
+    def from_geodataframe(cls, frame: geopandas.GeoDataFrame, **options: Any) -> TrapArray:
+        """Traps from points with a coordinate reference system.
+
+        Parameters
+        ----------
+        frame : geopandas.GeoDataFrame
+            Point geometries in a projected CRS.
+        **options
+            As for :meth:`from_dataframe`, except ``x``, ``y`` and ``crs``.
+
+        Returns
+        -------
+        TrapArray
+
+        Raises
+        ------
+        DataError, CRSError
+            As for :meth:`from_dataframe`; also for geometries that are not points.
+        """
+        bad = np.flatnonzero(np.asarray(frame.geom_type != "Point"))
+        if bad.size:
+            raise DataError(
+                "Traps must be points; other or missing geometries stand in "
+                f"{_checks.rows_listed(bad + 1)}."
+            )
+        geometry = frame.geometry
+        table = pd.DataFrame(frame.drop(columns=geometry.name)).drop(
+            columns=["x", "y"], errors="ignore"
+        )
+        return cls.from_dataframe(
+            table.assign(x=geometry.x.to_numpy(), y=geometry.y.to_numpy()), crs=frame.crs, **options
+        )
+
+    @property
+    def n_traps(self) -> int:
+        """Number of traps."""
+        return len(self.ids)
+
+    @property
+    def n_occasions(self) -> int:
+        """Number of occasions."""
+        return int(self.effort.shape[1])
+
+    @property
+    def total_effort(self) -> float:
+        """Sum of the effort over traps and occasions, in the unit of the effort."""
+        return float(self.effort.sum())
+
+    @cached_property
+    def detector_type(self) -> str:
+        """The detector word all traps share, or "mixed"."""
+        return self.detector[0] if len(set(self.detector)) == 1 else "mixed"
+
+    @cached_property
+    def spacing(self) -> float:
+        """Median distance from a trap to the nearest other one, metres; NaN for one trap."""
+        if self.n_traps == 1:
+            return float("nan")
+        return float(np.median(cKDTree(self.xy).query(self.xy, k=2)[0][:, 1]))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Twelve hexadecimal digits that change with any of the contents, except the CRS."""
+        return _checks.fingerprint(
+            self.xy, self.ids, self.effort, self.detector, self.covariates, self.varying_covariates
+        )
+
+    def subset(self, index: ArrayLike) -> TrapArray:
+        """Return some of the traps.
+
+        Parameters
+        ----------
+        index : array of bool (n_traps,), of int, or of trap ids
+            Which traps to keep, in which order.
+
+        Returns
+        -------
+        TrapArray
+
+        Raises
+        ------
+        DataError
+            Ids that no trap has, positions outside the array, or nothing left.
+        """
+        keep = self._positions(index)
+        return TrapArray(
+            self.xy[keep],
+            ids=[self.ids[k] for k in keep],
+            effort=self.effort[keep],
+            detector=[self.detector[k] for k in keep],
+            covariates=self.covariates.iloc[keep],
+            varying_covariates={
+                name: values[keep] for name, values in self.varying_covariates.items()
+            },
+            crs=self.crs,
+        )
+
+    def _positions(self, index: ArrayLike) -> np.ndarray[Any, Any]:
+        chosen = np.atleast_1d(np.asarray(index))
+        if chosen.dtype.kind in "UOT":
+            where = {name: k for k, name in enumerate(self.ids)}
+            unknown = [name for name in chosen.tolist() if name not in where]
+            if unknown:
+                raise DataError(
+                    "No trap is called "
+                    f"{unknown[0]!r}{_checks.did_you_mean(str(unknown[0]), self.ids)}."
+                )
+            return np.array([where[name] for name in chosen.tolist()], dtype=np.int64)
+        if chosen.dtype == bool and chosen.shape != (self.n_traps,):
+            raise DataError(
+                f"A true/false choice of traps needs {self.n_traps} values; got shape "
+                f"{chosen.shape}."
+            )
+        try:
+            return np.arange(self.n_traps)[chosen]
+        except IndexError as error:
+            raise DataError(
+                f"Traps are chosen by positions 0 to {self.n_traps - 1}, by true/false or by id: "
+                f"{error}."
+            ) from None
+
+    def with_effort(self, effort: ArrayLike) -> TrapArray:
+        """Return the same traps with another effort, shape (n_traps, n_occasions) or (n_traps,)."""
+        return self._replaced(effort=effort)
+
+    def with_covariates(self, **columns: ArrayLike) -> TrapArray:
+        """Return the same traps with covariates added or replaced; each array has n_traps values."""
+        return self._replaced(covariates=self.covariates.assign(**columns))
+
+    def _replaced(self, **changes: Any) -> TrapArray:
+        contents: dict[str, Any] = {
+            "ids": self.ids,
+            "effort": self.effort,
+            "detector": self.detector,
+            "covariates": self.covariates,
+            "varying_covariates": self.varying_covariates,
+            "crs": self.crs,
+        }
+        return TrapArray(self.xy, **{**contents, **changes})
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """Table of the traps, one row each.
+
+        Columns trap_id, x, y (metres), effort (effort.1, effort.2 ... with several occasions),
+        the covariates, and varying covariates as name.1, name.2 ...
+        """
+        columns: dict[str, Any] = {
+            "trap_id": list(self.ids),
+            "x": self.xy[:, 0],
+            "y": self.xy[:, 1],
+        }
+        if self.n_occasions == 1:
+            columns["effort"] = self.effort[:, 0]
+        else:
+            columns.update({f"effort.{s + 1}": self.effort[:, s] for s in range(self.n_occasions)})
+        columns.update(
+            {str(name): self.covariates[name].to_numpy() for name in self.covariates.columns}
+        )
+        for name, values in self.varying_covariates.items():
+            columns.update({f"{name}.{s + 1}": values[:, s] for s in range(self.n_occasions)})
+        return pd.DataFrame(columns)
+
+    def to_geodataframe(self) -> geopandas.GeoDataFrame:
+        """The table of :meth:`to_dataframe` with point geometries and the CRS."""
+        import geopandas
+
+        points = geopandas.points_from_xy(self.xy[:, 0], self.xy[:, 1])
+        return geopandas.GeoDataFrame(self.to_dataframe(), geometry=points, crs=self.crs)
+
+    def __len__(self) -> int:
+        return self.n_traps
+
+    def __repr__(self) -> str:
+        parts = [
+            _checks.plural(self.n_traps, "trap"),
+            _checks.plural(self.n_occasions, "occasion"),
+            self.detector_type,
+        ]
+        parts += [f"effort {self.total_effort:,g}", f"spacing {self.spacing:,.0f} m"]
+        parts += [describe(self.crs) if self.crs is not None else "no CRS"]
+        return f"TrapArray({', '.join(parts)})"
+
+    def _repr_html_(self) -> str:
+        effort = self.effort.sum(axis=1)
+        return facts_html(
+            "TrapArray",
+            {
+                "traps": self.n_traps,
+                "occasions": self.n_occasions,
+                "detector": self.detector_type,
+                "effort": f"{self.total_effort:,g} (per trap {effort.min():g} to {effort.max():g})",
+                "never operated": int((effort == 0).sum()),
+                "spacing": f"{self.spacing:,.0f} m",
+                "covariates": _checks.listed([*self.covariates.columns, *self.varying_covariates])
+                or "none",
+                "CRS": describe(self.crs),
+                "fingerprint": self.fingerprint,
+            },
+        )
+
+
+def _varying(
+    varying: Mapping[str, ArrayLike] | None, shape: tuple[int, ...], covariates: pd.DataFrame
+) -> dict[str, np.ndarray[Any, Any]]:
+    arrays: dict[str, np.ndarray[Any, Any]] = {}
+    for name, given in (varying or {}).items():
+        if name in covariates.columns or name in _checks.RESERVED_COVARIATES:
+            raise DataError(
+                f"Varying covariate {name!r} has the name of another covariate or of a formula's "
+                "own variable. Rename it."
+            )
+        values = np.asarray(given)
+        if values.shape != shape:
+            raise DataError(
+                f"Varying covariate {name!r} must have shape (n_traps, n_occasions) = {shape}; got "
+                f"{values.shape}."
+            )
+        arrays[name] = _one_kind(values)
+        _checks.check_covariate(arrays[name], name, "trap")
+    return arrays
+
+
+def _one_kind(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """float64 when every value is a number or missing, text (object) otherwise; read-only."""
+    if values.dtype.kind == "b":
+        values = values.astype(str)
+    try:
+        array: np.ndarray[Any, Any] = _checks.read_only(values, np.float64)
+    except (TypeError, ValueError):
+        array = _checks.read_only(values, object)
+    return array
+
+
+def _warn_same_place(xy: FloatArray, ids: tuple[str, ...]) -> None:
+    _, first, counts = np.unique(xy, axis=0, return_index=True, return_counts=True)
+    if len(first) == len(xy):
+        return
+    groups = [np.flatnonzero((xy == xy[k]).all(axis=1)) for k in first[counts > 1]]
+    told = _checks.listed((" = ".join(ids[k] for k in group) for group in groups), 5)
+    _checks.warn(
+        f"Different traps stand at the same coordinates: {told}. Check them; cameras of one "
+        "station may be one trap.",
+        stacklevel=4,
+    )
