@@ -1,6 +1,6 @@
 """Spatially explicit capture-recapture for snow leopards, Amur tigers and Amur leopards."""
 
-from secr_nea import datasets, design
+from secr_nea import datasets, design, inference
 from secr_nea._numba import get_threads, set_threads
 from secr_nea.captures import CaptureHistory
 from secr_nea.detection import DETECTION_FUNCTIONS, DetectionFunction, detection_function
@@ -13,6 +13,7 @@ from secr_nea.errors import (
     SecrError,
     SecrWarning,
 )
+from secr_nea.fit import FitResult, fit
 from secr_nea.io.tables import read_captures, read_mask, read_surveys, read_traps
 from secr_nea.likelihood import log_likelihood, log_likelihood_gradient
 from secr_nea.mask import HabitatMask
@@ -21,3 +22,35 @@ from secr_nea.survey import Survey, as_surveys
 from secr_nea.traps import TrapArray
 
 __version__ = "0.1.0.dev0"
+
+__all__ = [
+    "DETECTION_FUNCTIONS",
+    "CRSError",
+    "CaptureHistory",
+    "DataError",
+    "DetectionFunction",
+    "FitError",
+    "FitResult",
+    "FormulaError",
+    "HabitatMask",
+    "Model",
+    "ModelError",
+    "SecrError",
+    "SecrWarning",
+    "Survey",
+    "TrapArray",
+    "as_surveys",
+    "datasets",
+    "design",
+    "detection_function",
+    "fit",
+    "get_threads",
+    "inference",
+    "log_likelihood",
+    "log_likelihood_gradient",
+    "read_captures",
+    "read_mask",
+    "read_surveys",
+    "read_traps",
+    "set_threads",
+]

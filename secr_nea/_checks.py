@@ -112,7 +112,7 @@ def coordinates(xy: ArrayLike, what: str, ids: Sequence[str] | None = None) -> F
     bad = np.flatnonzero(~np.isfinite(array).all(axis=1))
     if bad.size:
         named = (
-            f" ({listed(ids[i] for i in bad)})"
+            f" ({listed(ids[i] for i in bad.tolist())})"
             if ids is not None and len(ids) == len(array)
             else ""
         )
@@ -142,11 +142,32 @@ def whole_numbers(values: ArrayLike, name: str, rows: Sequence[object] | None = 
         raise DataError(f"{name} must be one-dimensional; got shape {array.shape}.")
     bad = np.flatnonzero(~np.isfinite(array) | (array != np.floor(array)))
     if bad.size:
-        where = bad + 1 if rows is None else [rows[i] for i in bad]
+        where = (bad + 1).tolist() if rows is None else [rows[i] for i in bad.tolist()]
         raise DataError(
             f"{name} must be whole numbers; {rows_listed(where)}: {listed(array[bad])}."
         )
     return array.astype(np.int64)
+
+
+def positions(index: ArrayLike, n: int, what: str) -> IntArray:
+    """Positions that an array of true/false (n values) or of positions chooses, shape (n_chosen,).
+
+    Raises
+    ------
+    DataError
+        Wrong number of true/false values, positions outside 0 ... n - 1.
+    """
+    chosen = np.asarray(index)
+    if chosen.dtype == bool and chosen.shape != (n,):
+        raise DataError(
+            f"A true/false choice of {what}s needs {n} values; got shape {chosen.shape}."
+        )
+    try:
+        return np.atleast_1d(np.arange(n)[chosen if chosen.size else chosen.astype(np.int64)])
+    except IndexError as error:
+        raise DataError(
+            f"{what}s are chosen by positions 0 to {n - 1} or by true/false: {error}."
+        ) from None
 
 
 def names(
@@ -297,6 +318,19 @@ def covariate_frame(covariates: Any, n_rows: int, what: str) -> pd.DataFrame:
     return frame
 
 
+def with_columns(frame: pd.DataFrame, columns: Mapping[str, Any], what: str) -> pd.DataFrame:
+    """Copy of a covariate table with columns added or replaced, matched by position."""
+    changed = frame.copy()
+    for name, values in columns.items():
+        if np.shape(values) != (len(frame),):
+            raise DataError(
+                f"{what} covariate {name!r} must have one value per {what}, shape "
+                f"({len(frame)},); got {np.shape(values)}."
+            )
+        changed[name] = np.asarray(values)
+    return changed
+
+
 def _check_covariate_names(columns: list[Hashable], what: str) -> None:
     for column in columns:
         if not isinstance(column, str) or not column.strip() or column != column.strip():
@@ -318,9 +352,8 @@ def _check_covariate_names(columns: list[Hashable], what: str) -> None:
 def check_covariate(values: np.ndarray[Any, Any], name: str, what: str) -> None:
     """DataError for infinite numbers and for factor levels that differ only in case or spaces."""
     if not is_categorical(values):
-        infinite = np.flatnonzero(
-            np.isinf(np.asarray(values, dtype=np.float64)).reshape(len(values), -1).any(axis=1)
-        )
+        finite = ~np.isinf(np.asarray(values, dtype=np.float64))
+        infinite = np.flatnonzero(~finite.all(axis=tuple(range(1, finite.ndim))))
         if infinite.size:
             raise DataError(
                 f"{what} covariate {name!r} is infinite in {rows_listed(infinite + 1)}."

@@ -118,18 +118,15 @@ def _check_stretch(xy: FloatArray, crs: pyproj.CRS, what: str) -> None:
         raise CRSError(_web_mercator_message(latitude, crs, what))
     factors = pyproj.Proj(crs).get_factors(longitude, latitude)
     stretch = max(factors.tissot_semimajor - 1.0, 1.0 - factors.tissot_semiminor)
-    told = (
-        f"In {describe(crs)} distances between the {what} coordinates are wrong by up to "
-        f"{stretch:.1%} "
-        f"where they lie (longitude {longitude:.2f}, latitude {latitude:.2f}). "
-    )
+    place = f"where the {what} coordinates lie (longitude {longitude:.2f}, latitude {latitude:.2f})"
+    doubt = "Is it the right system and zone, and are x and y in the right order?"
+    told = f"{describe(crs)} makes distances wrong by up to {stretch:.1%} {place}. {doubt} {CURE}"
     if stretch > MAX_STRETCH:
-        raise CRSError(f"{told}{CURE}")
-    if stretch > WARN_STRETCH or _far_outside(longitude, latitude, crs):
-        warn(
-            f"{told}Is this the right zone, and are x and y in the right order? {CURE}",
-            stacklevel=5,
-        )
+        raise CRSError(told)
+    if stretch > WARN_STRETCH:
+        warn(told, stacklevel=5)
+    elif _far_outside(longitude, latitude, crs):
+        warn(f"{describe(crs)} is not made for the place {place}. {doubt} {CURE}", stacklevel=5)
 
 
 def _web_mercator_message(latitude: float, crs: pyproj.CRS, what: str) -> str:

@@ -133,7 +133,7 @@ def covariates_of_detections(
                 f"{column} is contradictory within one animal ({told}). Decide for each animal, or "
                 "leave the doubtful cells empty."
             )
-        table[column] = known[~known.index.duplicated()].reindex(ids)
+        table[column] = known[~known.index.duplicated()].reindex(list(ids))
     return table
 
 

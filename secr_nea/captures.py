@@ -224,7 +224,8 @@ class CaptureHistory:
     def identical_histories(self) -> IntArray:
         """How many animals share each distinct full history, int64, largest first.
 
-        The numbers add up to n_animals. Two animals share a history when their counts agree for every occasion and trap.
+        They add up to n_animals. Two animals share a history when their counts agree for every
+        occasion and trap.
         """
         records = np.column_stack([self.occasion, self.trap, self.count])
         starts = np.searchsorted(self.animal, np.arange(1, self.n_animals))
@@ -238,7 +239,7 @@ class CaptureHistory:
 
     @cached_property
     def rpsv(self) -> float:
-        """Root pooled spatial variance, metres: a first guess of sigma; NaN when no animal was detected twice.
+        """Root pooled spatial variance, metres: a first guess of sigma; NaN without recaptures.
 
         Notes
         -----

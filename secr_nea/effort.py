@@ -123,7 +123,7 @@ def effort_columns(frame: pd.DataFrame, effort: object) -> list[str]:
         return []
     if "effort" in frame.columns:
         return ["effort"]
-    numbered = []
+    numbered: list[str] = []
     while f"effort.{len(numbered) + 1}" in frame.columns:
         numbered.append(f"effort.{len(numbered) + 1}")
     return numbered

@@ -21,10 +21,48 @@ from secr_nea.errors import FormulaError
 _WORD = re.compile(r"(?<![\w.'\"\[])[^\W\d]\w*(?!\w)")
 # What formulas may call: formulaic's transforms and a few functions of NumPy.
 ALLOWED_CALLS = frozenset(
-    ["bs", "cr", "cs", "cc", "poly", "scale", "center", "standardize", "C", "I", "log", "log10", "log2", "exp", "exp10", "sqrt", "abs", "hashed"]
+    [
+        "bs",
+        "cr",
+        "cs",
+        "cc",
+        "poly",
+        "scale",
+        "center",
+        "standardize",
+        "C",
+        "I",
+        "log",
+        "log10",
+        "log2",
+        "exp",
+        "exp10",
+        "sqrt",
+        "abs",
+        "hashed",
+    ]
 )
 _KEYWORDS = frozenset(
-    ["df", "degree", "knots", "include_intercept", "lower_bound", "upper_bound", "extrapolation", "constraints", "None", "True", "False", "contr", "treatment", "sum", "helmert", "raw", "base", "levels"]
+    [
+        "df",
+        "degree",
+        "knots",
+        "include_intercept",
+        "lower_bound",
+        "upper_bound",
+        "extrapolation",
+        "constraints",
+        "None",
+        "True",
+        "False",
+        "contr",
+        "treatment",
+        "sum",
+        "helmert",
+        "raw",
+        "base",
+        "levels",
+    ]
 )
 
 
@@ -69,7 +107,9 @@ def _check_calls(body: str, text: str) -> None:
             f"The formula {text!r} calls {', '.join(unknown)}, which formulas may not.{hint} "
             f"Allowed are {', '.join(sorted(ALLOWED_CALLS))}."
         )
-    if "__" in body or re.search(r"[^\W\d]\w*\s*\.\s*(?!treatment|sum|helmert|poly|diff)[^\W\d]", body):
+    if "__" in body or re.search(
+        r"[^\W\d]\w*\s*\.\s*(?!treatment|sum|helmert|poly|diff)[^\W\d]", body
+    ):
         raise FormulaError(
             f"The formula {text!r} uses a dot or double underscore; formulas may only combine "
             "columns by name."

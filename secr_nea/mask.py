@@ -19,7 +19,7 @@ from secr_nea._crs import as_crs, check_metres, describe
 from secr_nea._printing import facts_html
 from secr_nea._typing import BoolArray, CRSLike, FloatArray, IntArray, PathLike
 from secr_nea.errors import CRSError, DataError
-from secr_nea.mask_grid import REGULAR, cell_size, raster_places, refuse_repeated
+from secr_nea.mask_grid import REGULAR, as_raster, cell_size, refuse_repeated
 from secr_nea.units import M2_PER_KM2
 
 if TYPE_CHECKING:
@@ -320,7 +320,8 @@ class HabitatMask:
         A place is inside when it is at most half a cell's diagonal from a centre, so that a
         turned grid gives the same answer.
         """
-        return self.nearest(xy)[1] <= self.spacing * np.sqrt(0.5) * (1 + REGULAR)
+        half_diagonal = self.spacing * float(np.sqrt(0.5))
+        return np.asarray(self.nearest(xy)[1] <= half_diagonal * (1 + REGULAR), dtype=np.bool_)
 
     def contains_traps(self, traps: mask_builders.Traps) -> BoolArray:
         """Which traps stand in a cell of the mask, bool array, shape (n_traps,)."""
@@ -342,19 +343,7 @@ class HabitatMask:
         DataError
             Wrong length, positions outside the mask, nothing left.
         """
-        chosen = np.asarray(index)
-        if chosen.dtype == bool and chosen.shape != (self.n_points,):
-            raise DataError(
-                f"A true/false choice of mask points needs {self.n_points} values; got shape "
-                f"{chosen.shape}."
-            )
-        try:
-            keep = np.arange(self.n_points)[chosen]
-        except IndexError as error:
-            raise DataError(
-                f"Mask points are chosen by positions 0 to {self.n_points - 1} or by true/false: "
-                f"{error}."
-            ) from None
+        keep = _checks.positions(index, self.n_points, "mask point")
         return self._replaced(xy=self.xy[keep], covariates=self.covariates.iloc[keep])
 
     def with_covariates(self, *, method: str = "nearest", **sources: Any) -> HabitatMask:
@@ -382,7 +371,9 @@ class HabitatMask:
             for name, source in sources.items()
         }
         scaling = {name: values for name, values in self.scaling.items() if name not in columns}
-        return self._replaced(covariates=self.covariates.assign(**columns), scaling=scaling)
+        return self._replaced(
+            covariates=_checks.with_columns(self.covariates, columns, "mask point"), scaling=scaling
+        )
 
     def with_scaled(self, *names: str) -> HabitatMask:
         """Return the mask with ``elev_std`` = (elev - mean) / sd added for each covariate ``elev``.
@@ -397,22 +388,8 @@ class HabitatMask:
         """
         covariates, scaling = self.covariates.copy(), dict(self.scaling)
         for name in names:
-            _columns.require_columns(covariates, [name], "mask covariates")
-            if _checks.is_categorical(covariates[name]):
-                raise DataError(
-                    f"Mask covariate {name!r} is a factor; only numbers can be standardised."
-                )
-            values = covariates[name].to_numpy(dtype=np.float64)
-            known = values[~np.isnan(values)]
-            mean, sd = (
-                (float(known.mean()), float(known.std(ddof=1))) if len(known) > 1 else (0.0, 0.0)
-            )
-            if not sd > 0:
-                raise DataError(
-                    f"Mask covariate {name!r} does not vary over the mask; it cannot be "
-                    "standardised or explain density."
-                )
-            covariates[f"{name}_std"] = (values - mean) / sd
+            values, mean, sd = mask_covariates.standardised(covariates, name)
+            covariates[f"{name}_std"] = values
             scaling[name] = (mean, sd)
         return self._replaced(covariates=covariates, scaling=scaling)
 
@@ -471,8 +448,6 @@ class HabitatMask:
         DataError
             Wrong length, a factor, or a grid that is not aligned with the axes.
         """
-        import xarray
-
         if isinstance(values, str):
             _columns.require_columns(self.covariates, [values], "mask covariates")
             name, values = name or values, self.covariates[values].to_numpy()
@@ -482,17 +457,7 @@ class HabitatMask:
                 f"values must have one number per mask point, shape ({self.n_points},); got "
                 f"{given.shape}."
             )
-        column, row, x, y = raster_places(self.xy, self.spacing)
-        grid = np.full((len(y), len(x)), np.nan)
-        grid[row, column] = given
-        raster = xarray.DataArray(
-            grid,
-            dims=("y", "x"),
-            coords={"y": y, "x": x},
-            name=name or "mask",
-            attrs={"units": units},
-        )
-        raster["x"].attrs["units"] = raster["y"].attrs["units"] = "m"
+        raster = as_raster(self.xy, self.spacing, given, name or "mask", units)
         if self.crs is None:
             return raster
         import rioxarray  # noqa: F401  (adds .rio)

@@ -1,4 +1,4 @@
-"""Square grids of habitat cells: around traps, inside polygons and from rasters, as plain arrays."""
+"""Square grids of habitat cells: around traps, inside polygons and from rasters, as arrays."""
 
 from __future__ import annotations
 
@@ -96,8 +96,8 @@ def default_spacing(buffer: float) -> float:
 def grid_centres(bounds: tuple[float, float, float, float], spacing: float) -> FloatArray:
     """Cell centres (i + 0.5) x spacing within bounds (west, south, east, north), shape (n, 2).
 
-    They come row by row from the south-west. Centres sit at fixed places of the plane whatever the bounds, so that masks of neighbouring
-    surveys fit together.
+    They come row by row from the south-west, and sit at fixed places of the plane whatever the
+    bounds, so that masks of neighbouring surveys fit together.
     """
     west, south, east, north = bounds
     columns = np.arange(math.ceil(west / spacing - 0.5), math.floor(east / spacing - 0.5) + 1)

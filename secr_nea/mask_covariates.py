@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 import pyproj
 
-from secr_nea import _checks
+from secr_nea import _checks, _columns
 from secr_nea._crs import describe
 from secr_nea._typing import FloatArray
 from secr_nea.errors import CRSError, DataError
@@ -209,4 +210,21 @@ def _layer_at(
             "missing (NaN).",
             stacklevel=5,
         )
-    return found.to_numpy()
+    return np.asarray(found)
+
+
+def standardised(covariates: pd.DataFrame, name: str) -> tuple[FloatArray, float, float]:
+    """Covariate minus its mean over its standard deviation, shape (n_points,), and these two."""
+    _columns.require_columns(covariates, [name], "mask covariates")
+    if _checks.is_categorical(covariates[name]):
+        raise DataError(f"Mask covariate {name!r} is a factor; only numbers can be standardised.")
+    values = covariates[name].to_numpy(dtype=np.float64)
+    known = values[~np.isnan(values)]
+    sd = float(known.std(ddof=1)) if len(known) > 1 else 0.0
+    if not sd > 0:
+        raise DataError(
+            f"Mask covariate {name!r} does not vary over the mask; it cannot be standardised or "
+            "explain density."
+        )
+    mean = float(known.mean())
+    return (values - mean) / sd, mean, sd

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from scipy.spatial import cKDTree
 
 from secr_nea import _checks
-from secr_nea._typing import FloatArray, IntArray
+from secr_nea._typing import FloatArray
 from secr_nea.errors import DataError
 from secr_nea.units import M2_PER_KM2
+
+if TYPE_CHECKING:
+    import xarray
 
 REGULAR = 1e-6
 """Distances between centres count as equal up to this share when the spacing is inferred ..."""
@@ -57,7 +62,8 @@ def cell_size(
 def _neighbour_distances(points: FloatArray) -> FloatArray:
     """Distances to the 8 nearest other points, shape (n_points, <= 8), ascending, metres."""
     k = min(9, len(points))
-    return np.asarray(cKDTree(points).query(points, k=k)[0][:, 1:], dtype=np.float64)
+    distances = np.asarray(cKDTree(points).query(points, k=k)[0], dtype=np.float64)
+    return distances[:, 1:]
 
 
 def _is_square_grid(points: FloatArray) -> bool:
@@ -114,19 +120,36 @@ def _check_spacing(points: FloatArray, side: float, whole_grid: bool) -> None:
         )
 
 
-def raster_places(
-    points: FloatArray, spacing: float
-) -> tuple[IntArray, IntArray, FloatArray, FloatArray]:
-    """Column and row of each point, and the coordinates of all columns and rows (north first)."""
+def as_raster(
+    points: FloatArray, spacing: float, values: FloatArray, name: str, units: str
+) -> xarray.DataArray:
+    """Values of the points on the full grid, dims (y, x), north first; NaN where there is no point.
+
+    Raises
+    ------
+    DataError
+        The grid is not aligned with the axes.
+    """
+    import xarray
+
     west, north = points[:, 0].min(), points[:, 1].max()
     steps = (points - [west, north]) / [spacing, -spacing]
-    places = np.rint(steps).astype(np.int64)
-    aligned = np.abs(steps - places).max() <= ROUNDED
-    if not aligned or len(np.unique(places, axis=0)) < len(points):
+    column, row = np.rint(steps).astype(np.int64).T
+    aligned = np.abs(steps - np.rint(steps)).max() <= ROUNDED
+    if not aligned or len(np.unique(np.rint(steps), axis=0)) < len(points):
         raise DataError(
             "The cells of this mask are not on a grid aligned with the x and y axes, so they "
             "cannot be a raster. Use to_geodataframe()."
         )
-    x = west + spacing * np.arange(places[:, 0].max() + 1)
-    y = north - spacing * np.arange(places[:, 1].max() + 1)
-    return places[:, 0], places[:, 1], x, y
+    x = west + spacing * np.arange(column.max() + 1)
+    y = north - spacing * np.arange(row.max() + 1)
+    grid = np.full((len(y), len(x)), np.nan)
+    grid[row, column] = values
+    metres = {"units": "m"}
+    return xarray.DataArray(
+        grid,
+        dims=("y", "x"),
+        coords={"y": ("y", y, metres), "x": ("x", x, metres)},
+        name=name,
+        attrs={"units": units},
+    )

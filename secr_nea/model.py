@@ -241,9 +241,7 @@ class Model:
             d_own[1] = d_own[1] - 2.0 * d_lambda0 * lambda0 / sigma
         gradient = np.zeros(self.n_coefficients)
         for parameter, d_value in zip(parameters, d_own, strict=True):
-            distinct = np.bincount(
-                parameter.row_of, weights=d_value, minlength=len(parameter.rows)
-            )
+            distinct = np.bincount(parameter.row_of, weights=d_value, minlength=len(parameter.rows))
             gradient[parameter.slice] = parameter.pull_back(coefficients, distinct)
         return gradient
 

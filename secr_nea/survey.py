@@ -117,7 +117,7 @@ class Survey:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Twelve hexadecimal digits that change with the data; fits compare only where they agree."""
+        """Twelve hexadecimal digits that change with the data; only equal data compare."""
         return _checks.fingerprint(
             self.captures.fingerprint,
             self.mask.fingerprint,
@@ -262,7 +262,7 @@ def _scalars(covariates: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def _check_levels_across(surveys: tuple[Survey, ...]) -> None:
-    tables = {
+    tables: dict[str, list[Any]] = {
         "trap": [survey.traps.covariates for survey in surveys],
         "mask point": [survey.mask.covariates for survey in surveys],
         "animal": [survey.captures.covariates for survey in surveys],

@@ -16,7 +16,7 @@ from scipy.spatial import cKDTree
 from secr_nea import _checks, _columns
 from secr_nea._crs import as_crs, check_metres, describe
 from secr_nea._printing import facts_html
-from secr_nea._typing import CRSLike, FloatArray
+from secr_nea._typing import CRSLike, FloatArray, IntArray
 from secr_nea.effort import canonical_detectors, effort_array, effort_columns, warn_of_effort_among
 from secr_nea.errors import DataError
 
@@ -195,7 +195,7 @@ class TrapArray:
         return cls(
             xy,
             ids=ids,
-            effort=effort,  # type: ignore[arg-type]
+            effort=effort,
             n_occasions=n_occasions,
             detector=detector,
             covariates=frame[list(covariates)],
@@ -264,7 +264,8 @@ class TrapArray:
         """Median distance from a trap to the nearest other one, metres; NaN for one trap."""
         if self.n_traps == 1:
             return float("nan")
-        return float(np.median(cKDTree(self.xy).query(self.xy, k=2)[0][:, 1]))
+        distances = np.asarray(cKDTree(self.xy).query(self.xy, k=2)[0])
+        return float(np.median(distances[:, 1]))
 
     @cached_property
     def fingerprint(self) -> str:
@@ -303,7 +304,7 @@ class TrapArray:
             crs=self.crs,
         )
 
-    def _positions(self, index: ArrayLike) -> np.ndarray[Any, Any]:
+    def _positions(self, index: ArrayLike) -> IntArray:
         chosen = np.atleast_1d(np.asarray(index))
         if chosen.dtype.kind in "UOT":
             where = {name: k for k, name in enumerate(self.ids)}
@@ -314,26 +315,15 @@ class TrapArray:
                     f"{unknown[0]!r}{_checks.did_you_mean(str(unknown[0]), self.ids)}."
                 )
             return np.array([where[name] for name in chosen.tolist()], dtype=np.int64)
-        if chosen.dtype == bool and chosen.shape != (self.n_traps,):
-            raise DataError(
-                f"A true/false choice of traps needs {self.n_traps} values; got shape "
-                f"{chosen.shape}."
-            )
-        try:
-            return np.arange(self.n_traps)[chosen]
-        except IndexError as error:
-            raise DataError(
-                f"Traps are chosen by positions 0 to {self.n_traps - 1}, by true/false or by id: "
-                f"{error}."
-            ) from None
+        return _checks.positions(chosen, self.n_traps, "trap")
 
     def with_effort(self, effort: ArrayLike) -> TrapArray:
         """Return the same traps with another effort, shape (n_traps, n_occasions) or (n_traps,)."""
         return self._replaced(effort=effort)
 
     def with_covariates(self, **columns: ArrayLike) -> TrapArray:
-        """Return the same traps with covariates added or replaced; each array has n_traps values."""
-        return self._replaced(covariates=self.covariates.assign(**columns))
+        """Return the same traps with covariates added or replaced, n_traps values each."""
+        return self._replaced(covariates=_checks.with_columns(self.covariates, columns, "trap"))
 
     def _replaced(self, **changes: Any) -> TrapArray:
         contents: dict[str, Any] = {

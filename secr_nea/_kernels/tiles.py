@@ -51,13 +51,16 @@ def squared_distances(
 
     sites (n_sites, 2) and points (2, n_points) are in metres.
     """
+    points_x = points[0, start:stop]
+    points_y = points[1, start:stop]
     for k in range(sites.shape[0]):
         x = sites[k, 0]
         y = sites[k, 1]
-        for m in range(stop - start):
-            dx = points[0, start + m] - x
-            dy = points[1, start + m] - y
-            out[k, m] = dx * dx + dy * dy
+        row = out[k]
+        for m in range(row.size):
+            dx = points_x[m] - x
+            dy = points_y[m] - y
+            row[m] = dx * dx + dy * dy
 
 
 @inlined
@@ -66,7 +69,15 @@ def _competing(a: float) -> float:
     z = a * a
     series = a * 0.5 + z * (
         1.0 / 24.0
-        + z * (-1.0 / 2880.0 + z * (1.0 / 181440.0 + z * (-1.0 / 9676800.0 + z * (1.0 / 479001600.0 - z * 4.403491782239579e-11))))
+        + z
+        * (
+            -1.0 / 2880.0
+            + z
+            * (
+                1.0 / 181440.0
+                + z * (-1.0 / 9676800.0 + z * (1.0 / 479001600.0 - z * 4.403491782239579e-11))
+            )
+        )
     )
     large = max(a, 0.5)
     direct = large + log((1.0 - exp(-large)) / large)
@@ -80,7 +91,14 @@ def _competing_slope(a: float) -> float:
     series = 0.5 + a * (
         1.0 / 12.0
         + z
-        * (-1.0 / 720.0 + z * (1.0 / 30240.0 + z * (-1.0 / 1209600.0 + z * (1.0 / 47900160.0 - z * 5.284190138687493e-10))))
+        * (
+            -1.0 / 720.0
+            + z
+            * (
+                1.0 / 30240.0
+                + z * (-1.0 / 1209600.0 + z * (1.0 / 47900160.0 - z * 5.284190138687493e-10))
+            )
+        )
     )
     large = max(a, 0.5)
     direct = 1.0 / (1.0 - exp(-large)) - 1.0 / large
@@ -108,9 +126,7 @@ def _hazards(log_hazard: FloatArray, hazard: FloatArray) -> None:
 
 
 @kernel
-def _pattern_hazard(
-    p: int, tables: Tables, hazard: FloatArray, totals: FloatArray
-) -> None:
+def _pattern_hazard(p: int, tables: Tables, hazard: FloatArray, totals: FloatArray) -> None:
     """totals[p] = H_p, the total hazard of pattern p at each point (its base comes before it)."""
     total = totals[p]
     total[:] = 0.0

@@ -49,6 +49,11 @@ class DetectionFunction:
         return (self.amplitude, *self.shape.parameters)
 
     @property
+    def is_fused(self) -> bool:
+        """Whether the kernels compute this function straight from coordinates (half-normal)."""
+        return self.is_hazard and self.shape is shapes.HALF_NORMAL
+
+    @property
     def formula(self) -> str:
         """The function as text."""
         left = "hazard" if self.is_hazard else "probability"

@@ -76,9 +76,7 @@ def _hazard_rate(d2: FloatArray, sigma: FloatArray, z: FloatArray) -> FloatArray
     return np.where(log_u < -37.0, log_u, np.log(-np.expm1(-np.exp(np.maximum(log_u, -37.0)))))
 
 
-def _hazard_rate_slopes(
-    d2: FloatArray, sigma: FloatArray, z: FloatArray
-) -> tuple[FloatArray, ...]:
+def _hazard_rate_slopes(d2: FloatArray, sigma: FloatArray, z: FloatArray) -> tuple[FloatArray, ...]:
     u = np.exp(_hazard_rate_log_power(d2, sigma, z))
     # d log(1 - exp(-u)) / d log u = u / (exp(u) - 1), 1 for u -> 0 and 0 for u -> infinity.
     ratio = u / np.maximum(np.expm1(u), 1e-300)
@@ -120,7 +118,11 @@ def _w_exponential_slopes(
 ) -> tuple[FloatArray, ...]:
     d = np.sqrt(d2)
     beyond = (d >= w).astype(np.float64)
-    return beyond * (d - w) / sigma**2, beyond / sigma, -0.5 * beyond / (sigma * np.maximum(d, 1e-300))
+    return (
+        beyond * (d - w) / sigma**2,
+        beyond / sigma,
+        -0.5 * beyond / (sigma * np.maximum(d, 1e-300)),
+    )
 
 
 def _compound_half_normal(d2: FloatArray, sigma: FloatArray, z: FloatArray) -> FloatArray:

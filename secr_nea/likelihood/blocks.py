@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from secr_nea._kernels.hazard import half_normal_log_hazard, weighted_sums
 from secr_nea._kernels.tiles import squared_distances, tile_adjoint, tile_value
 from secr_nea._numba import get_threads, run_tasks
 from secr_nea._typing import FloatArray
@@ -112,7 +113,15 @@ def tile_log_hazard(
     -------
     float64 array, shape (J, stop - start)
     """
-    return function.log_hazard(_tile_distances(item.block, start, stop), *item.values)
+    block = item.block
+    if not function.is_fused:
+        return function.log_hazard(_tile_distances(block, start, stop), *item.values)
+    out = np.empty((block.n_columns, stop - start))
+    lambda0, sigma = (value[:, 0] for value in item.values)
+    half_normal_log_hazard(
+        block.sites, block.points, start, stop, block.column_site, np.log(lambda0), sigma, out
+    )
+    return out
 
 
 def block_sums(inputs: Sequence[BlockInput], function: DetectionFunction) -> list[BlockSums]:
@@ -133,8 +142,7 @@ def block_sums(inputs: Sequence[BlockInput], function: DetectionFunction) -> lis
     largest = [np.empty(size) for size in sizes]
     total = [np.empty(size) for size in sizes]
     detected = [
-        np.empty((n, len(i.block.tables.undetected)))
-        for n, i in zip(n_tiles, inputs, strict=True)
+        np.empty((n, len(i.block.tables.undetected))) for n, i in zip(n_tiles, inputs, strict=True)
     ]
 
     def work(part: Sequence[Task]) -> None:
@@ -197,30 +205,45 @@ def block_adjoint(
         with np.errstate(all="ignore"):
             for b, t, start, stop in part:
                 item = inputs[b]
-                d2 = _tile_distances(item.block, start, stop)
-                d_log_hazard = np.empty_like(d2)
+                log_hazard = tile_log_hazard(item, function, start, stop)
+                d_log_hazard = np.empty_like(log_hazard)
                 tile_adjoint(
                     item.block.tables,
-                    function.log_hazard(d2, *item.values),
+                    log_hazard,
                     item.log_weight[start:stop],
                     animal_log[b],
                     undetected_factor[b],
                     d_log_hazard,
                     d_weight[b][start:stop],
                 )
-                slopes = function.slopes(d2, *item.values)
-                for v in range(n_values):
-                    d_values[b][t, v] = _contract(d_log_hazard, slopes[v])
+                if function.is_fused:
+                    d_values[b][t] = _half_normal_contract(item, d_log_hazard, log_hazard)
+                else:
+                    slopes = function.slopes(
+                        _tile_distances(item.block, start, stop), *item.values
+                    )
+                    for v in range(n_values):
+                        d_values[b][t, v] = _contract(d_log_hazard, slopes[v])
 
     run_tasks(work, tasks, _threads(inputs))
-    return [
-        BlockAdjoint(tuple(d_values[b].sum(axis=0)), d_weight[b]) for b in range(len(inputs))
-    ]
+    return [BlockAdjoint(tuple(d_values[b].sum(axis=0)), d_weight[b]) for b in range(len(inputs))]
 
 
 def _contract(d_log_hazard: FloatArray, slope: FloatArray) -> FloatArray:
     """sum_m d_log_hazard[j, m] slope[j, m], where slope may be one number a column."""
     if slope.shape[1] == 1:
         return np.asarray(d_log_hazard.sum(axis=1) * slope[:, 0])
-    # Where the hazard is 0 its derivative is 0, although the slope of its logarithm may overflow.
     return np.asarray(np.einsum("jm,jm->j", d_log_hazard, slope))
+
+
+def _half_normal_contract(
+    item: BlockInput, d_log_hazard: FloatArray, log_hazard: FloatArray
+) -> FloatArray:
+    """Derivatives to lambda0 and sigma, (2, J), with d^2 = 2 sigma^2 (log lambda0 - log h)."""
+    lambda0, sigma = (value[:, 0] for value in item.values)
+    sums = np.empty((2, len(lambda0)))
+    weighted_sums(d_log_hazard, log_hazard, sums)
+    plain = sums[0].copy()
+    sums[0] = plain / lambda0
+    sums[1] = 2.0 * (np.log(lambda0) * plain - sums[1]) / sigma
+    return sums

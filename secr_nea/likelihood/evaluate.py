@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import cached_property
+from itertools import pairwise
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -45,19 +46,33 @@ class Likelihood:
             build_block(survey, rows, model.detection_parameters)
             for survey, rows in zip(model.surveys, model.detection_rows.rows, strict=True)
         )
-        sizes = [block.n_points for block in self.blocks]
-        edges = np.concatenate([[0], np.cumsum(sizes)])
-        self._points = [slice(a, b) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+        edges = np.cumsum([0, *(block.n_points for block in self.blocks)])
+        density_rows = model.parameters["D"].row_of
+        self._density_rows = [density_rows[a:b] for a, b in pairwise(edges)]
+
+    def thinned(self, every: int) -> Likelihood:
+        """A rough, cheap likelihood over every so many-th mask point, for a first search.
+
+        Parameters
+        ----------
+        every : int
+            1 for all points.
+
+        Returns
+        -------
+        Likelihood
+        """
+        thin = object.__new__(Likelihood)
+        thin.model = self.model
+        thin.n_evaluations = 0
+        thin.blocks = tuple(block.thinned(every) for block in self.blocks)
+        thin._density_rows = [rows[::every] for rows in self._density_rows]
+        return thin
 
     @cached_property
     def constant(self) -> float:
         """Part of the log-likelihood that does not depend on parameters."""
         return float(sum(block.constant for block in self.blocks))
-
-    def values(self, coefficients: FloatArray, b: int) -> tuple[FloatArray, ...]:
-        """Detection parameters of the columns of block b, each (J, 1), natural scale."""
-        rows = self.blocks[b].column_row
-        return tuple(v[rows][:, None] for v in self.model.detection_values(coefficients))
 
     def inputs(self, coefficients: FloatArray) -> list[BlockInput]:
         """Everything the kernels need at the given coefficients, one item per block.
@@ -72,15 +87,15 @@ class Likelihood:
         """
         density = self.model.parameters["D"]
         with np.errstate(all="ignore"):
-            log_density = np.log(density.values(coefficients))[density.row_of]
+            log_density = np.log(density.values(coefficients))
         values = self.model.detection_values(coefficients)
         return [
             BlockInput(
                 block,
                 tuple(value[block.column_row][:, None] for value in values),
-                log_density[points] + np.log(animals_per_cell(1.0, block.cell_area)),
+                log_density[rows] + np.log(animals_per_cell(1.0, block.cell_area)),
             )
-            for block, points in zip(self.blocks, self._points, strict=True)
+            for block, rows in zip(self.blocks, self._density_rows, strict=True)
         ]
 
     def value(self, coefficients: FloatArray) -> float:
@@ -137,9 +152,7 @@ class Likelihood:
                 adjoint.log_weight[:] += term.d_expected * np.exp(item.log_weight)
         return value, self.pull_back(coefficients, adjoints)
 
-    def _population(
-        self, inputs: list[BlockInput], sums: list[BlockSums]
-    ) -> list[PopulationTerm]:
+    def _population(self, inputs: list[BlockInput], sums: list[BlockSums]) -> list[PopulationTerm]:
         term = POPULATION_TERMS[self.model.population]
         return [
             term(i.block.n_animals, float(s.detected[0]), float(np.exp(i.log_weight).sum()))
@@ -172,7 +185,8 @@ class Likelihood:
         gradient = self.model.pull_back_detection(coefficients, d_values)
         density = self.model.parameters["D"]
         d_log = np.concatenate([adjoint.log_weight for adjoint in adjoints])
-        d_density = np.bincount(density.row_of, weights=d_log, minlength=len(density.rows))
+        row_of = np.concatenate(self._density_rows)
+        d_density = np.bincount(row_of, weights=d_log, minlength=len(density.rows))
         gradient[density.slice] = density.pull_back(
             coefficients, d_density / density.values(coefficients)
         )

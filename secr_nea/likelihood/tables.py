@@ -84,6 +84,21 @@ class Block:
         points = self.points if xy is None else np.ascontiguousarray(np.asarray(xy).T)
         return replace(self, tables=tables, points=points, n_animals=0, constant=0.0)
 
+    def thinned(self, every: int) -> Block:
+        """The same data over every so many-th point, each standing for a larger cell.
+
+        Parameters
+        ----------
+        every : int
+
+        Returns
+        -------
+        Block
+        """
+        points = np.ascontiguousarray(self.points[:, ::every])
+        larger = self.cell_area * self.n_points / points.shape[1]
+        return replace(self, points=points, cell_area=larger)
+
 
 _NO_INDEX: IntArray = np.zeros(0, dtype=np.int64)
 _NO_NUMBER: FloatArray = np.zeros(0)
@@ -166,9 +181,7 @@ def _columns(
     constant = rows.strides[1] == 0 or bool((rows == rows[:, :1]).all())
     used = rows[:, :1] if constant else rows
     site = np.broadcast_to(np.arange(n_traps)[:, None], used.shape)
-    keys = np.column_stack(
-        [site.reshape(-1), *(p.row_of[used.reshape(-1)] for p in parameters)]
-    )
+    keys = np.column_stack([site.reshape(-1), *(p.row_of[used.reshape(-1)] for p in parameters)])
     distinct, first, column = np.unique(keys, axis=0, return_index=True, return_inverse=True)
     shaped = np.broadcast_to(column.reshape(used.shape), (n_traps, n_occasions))
     return shaped, distinct[:, 0].astype(np.int64), used.reshape(-1)[first].astype(np.int64)

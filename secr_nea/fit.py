@@ -1,0 +1,183 @@
+"""The friendly layer: `fit` a model to surveys, and a `FitResult` that answers questions."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import Any
+
+import pandas as pd
+import xarray as xr
+
+from secr_nea import inference
+from secr_nea._typing import FloatArray
+from secr_nea.detection import DetectionFunction
+from secr_nea.errors import ModelError, SecrWarning
+from secr_nea.estimate import Estimate
+from secr_nea.inference.doubts import doubts
+from secr_nea.mask import HabitatMask
+from secr_nea.maximise import maximise
+from secr_nea.model import Model
+from secr_nea.results_text import result_html, result_text
+from secr_nea.survey import Survey
+
+
+class FitResult(Estimate):
+    """A fitted model: coefficients, diagnosis, and methods that answer questions; read-only.
+
+    Made by `fit`. Every method is a door to the function of the same name.
+
+    Attributes
+    ----------
+    model : Model
+    coefficients : float64 array, shape (n_coefficients,)
+        Link scale.
+    covariance : float64 array, shape (n_coefficients, n_coefficients)
+    log_likelihood : float
+    diagnosis : Diagnosis
+    """
+
+    @classmethod
+    def of(cls, estimate: Estimate) -> FitResult:
+        """The same estimate with the methods of a fit."""
+        return cls(**{field.name: getattr(estimate, field.name) for field in fields(Estimate)})
+
+    def real_parameters(self, *, level: float = 0.95) -> pd.DataFrame:
+        """Real parameters at reference covariates; see `secr_nea.inference.real_parameters`."""
+        return inference.real_parameters(self, level=level)
+
+    def predict(
+        self,
+        newdata: pd.DataFrame,
+        *,
+        parameters: list[str] | None = None,
+        level: float = 0.95,
+    ) -> pd.DataFrame:
+        """Real parameters at new covariates; see `secr_nea.inference.predict`."""
+        return inference.predict(self, newdata, parameters=parameters, level=level)
+
+    def pdot(self, xy: FloatArray | None = None, *, survey: str | None = None) -> FloatArray:
+        """Probability of detection by activity centre; see `secr_nea.inference.pdot`."""
+        return inference.pdot(self, xy, survey=survey)
+
+    def effective_sampling_area(self, *, level: float = 0.95) -> pd.DataFrame:
+        """Effective sampling area, km2; see `secr_nea.inference.effective_sampling_area`."""
+        return inference.effective_sampling_area(self, level=level)
+
+    def density_surface(
+        self,
+        *,
+        survey: str | None = None,
+        mask: HabitatMask | None = None,
+        level: float = 0.95,
+    ) -> xr.Dataset:
+        """Density per 100 km2 on its grid; see `secr_nea.inference.density_surface`."""
+        return inference.density_surface(self, survey=survey, mask=mask, level=level)
+
+    def abundance(
+        self,
+        region: Any = None,
+        *,
+        by: str | None = None,
+        survey: str | None = None,
+        mask: HabitatMask | None = None,
+        level: float = 0.95,
+        variance: str = "poisson",
+    ) -> pd.DataFrame:
+        """Expected and realised numbers by region; see `secr_nea.inference.abundance`."""
+        return inference.abundance(
+            self, region=region, by=by, survey=survey, mask=mask, level=level, variance=variance
+        )
+
+    def activity_center(self, animal: str, *, survey: str | None = None) -> xr.DataArray:
+        """Where an animal lives; see `secr_nea.inference.activity_center`."""
+        return inference.activity_center(self, animal, survey=survey)
+
+    def __repr__(self) -> str:
+        formulas = ", ".join(f"{name} {p.text}" for name, p in self.model.parameters.items())
+        return (
+            f"FitResult({self.model.detection.name}; {formulas}; "
+            f"logL {self.log_likelihood:.3f}, AICc {self.aicc:.2f}; {self.diagnosis.message})"
+        )
+
+    def __str__(self) -> str:
+        return result_text(self)
+
+    def _repr_html_(self) -> str:
+        return result_html(self)
+
+
+def fit(
+    surveys: Survey | Sequence[Survey] | Model,
+    *,
+    detection: str | DetectionFunction = "hazard_half_normal",
+    fixed: Mapping[str, float] | None = None,
+    links: Mapping[str, str] | None = None,
+    population: str = "poisson",
+    start: Estimate | Mapping[str, float] | None = None,
+    progress: bool = True,
+    **formulas: str,
+) -> FitResult:
+    """Estimate density and detection by maximum likelihood.
+
+    Parameters
+    ----------
+    surveys : Survey, sequence of Survey, or Model
+        Data, or a model that is already put together.
+    detection : str or DetectionFunction
+        Full name such as ``"hazard_half_normal"`` or R's code such as ``"HHN"``.
+    fixed : mapping of str to float, optional
+        Real parameters held at a natural-scale value.
+    links : mapping of str to str, optional
+        Link of a real parameter where the default does not suit.
+    population : {"poisson", "binomial"}
+        Distribution of the number of animals.
+    start : FitResult or mapping of coefficient name to float, optional
+        Where to start; coefficients are matched by name, so a simpler fit will do.
+    progress : bool
+        Whether to show a progress bar when the fit lasts.
+    **formulas : str
+        Formula of each real parameter, ``"~ 1"`` unless given: ``D`` (animals per 100 km2),
+        ``lambda0`` or ``g0`` (per unit effort) or ``a0`` (km2 per unit effort), ``sigma``
+        (metres), ``z``, ``w``.
+
+    Returns
+    -------
+    FitResult
+        Its ``diagnosis`` says whether the estimates can be used.
+
+    Raises
+    ------
+    ModelError, FormulaError
+        If the model cannot be built.
+    FitError
+        If nothing was detected or the data are impossible.
+
+    Examples
+    --------
+    >>> import secr_nea as sn
+    >>> result = sn.fit(sn.datasets.sailugem(), D="~ ruggedness_std", lambda0="~ topography")
+    >>> result.diagnosis.converged
+    True
+    """
+    if isinstance(surveys, Model):
+        given = bool(formulas or fixed or links) or population != "poisson"
+        if given or detection != "hazard_half_normal":
+            raise ModelError("A Model is complete; give formulas and options when building it.")
+        model = surveys
+    else:
+        model = Model(
+            surveys,
+            detection=detection,
+            fixed=fixed,
+            links=links,
+            population=population,
+            **formulas,
+        )
+    if isinstance(start, Estimate):
+        start = dict(zip(start.names, start.coefficients.tolist(), strict=True))
+    result = FitResult.of(maximise(model, start=start, progress=progress))
+    for doubt in doubts(result):
+        warnings.warn(doubt, SecrWarning, stacklevel=2)
+    return result

@@ -1,0 +1,22 @@
+"""What an estimate means: abundance, surfaces, activity centres, detectability, predictions."""
+
+from secr_nea.inference.abundance import abundance
+from secr_nea.inference.activity import activity_center
+from secr_nea.inference.density import density_surface
+from secr_nea.inference.detectability import effective_sampling_area, pdot
+from secr_nea.inference.doubts import doubts
+from secr_nea.inference.mask_check import check_mask, effective_area_by_buffer
+from secr_nea.inference.prediction import predict, real_parameters
+
+__all__ = [
+    "abundance",
+    "activity_center",
+    "check_mask",
+    "density_surface",
+    "doubts",
+    "effective_area_by_buffer",
+    "effective_sampling_area",
+    "pdot",
+    "predict",
+    "real_parameters",
+]

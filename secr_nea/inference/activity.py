@@ -1,0 +1,86 @@
+"""Where a detected animal lives: the distribution of its activity centre."""
+
+from __future__ import annotations
+
+import difflib
+
+import numpy as np
+import xarray as xr
+
+from secr_nea._typing import FloatArray, IntArray
+from secr_nea.errors import DataError
+from secr_nea.estimate import Estimate
+from secr_nea.inference.detectability import survey_index
+from secr_nea.likelihood import likelihood_of
+from secr_nea.likelihood.points import log_encounter
+
+
+def activity_center_probabilities(
+    estimate: Estimate, b: int, animals: IntArray | None = None
+) -> FloatArray:
+    """Probability that the activity centre of each animal lies in each mask cell.
+
+    Parameters
+    ----------
+    estimate : Estimate
+    b : int
+        Which survey.
+    animals : int64 array, shape (n_chosen,), optional
+        Indices of animals; all by default.
+
+    Returns
+    -------
+    float64 array, shape (n_chosen, n_points)
+        Rows sum to 1.
+
+    Notes
+    -----
+    Pr(x_m | w_i) = D_m Pr(w_i | x_m) / sum_m D_m Pr(w_i | x_m).
+    """
+    if animals is None:
+        animals = np.arange(estimate.model.surveys[b].n_animals)
+    log_pr = log_encounter(likelihood_of(estimate.model), estimate.coefficients, b, animals)
+    weight = np.exp(log_pr - log_pr.max(axis=1, keepdims=True, initial=-np.inf))
+    return np.asarray(weight / weight.sum(axis=1, keepdims=True))
+
+
+def activity_center(estimate: Estimate, animal: str, *, survey: str | None = None) -> xr.DataArray:
+    """Distribution of the activity centre of one detected animal.
+
+    Parameters
+    ----------
+    estimate : Estimate
+    animal : str
+        Id of a detected animal.
+    survey : str, optional
+        Name of the survey, needed when there are several.
+
+    Returns
+    -------
+    xarray.DataArray
+        Probability of each mask cell over (y, x) in metres; sums to 1; nan outside the mask.
+
+    Raises
+    ------
+    DataError
+        If there is no such animal or survey.
+
+    Notes
+    -----
+    A sum of these surfaces over the detected animals is no map of density: it shows where animals
+    were looked for as much as where they live (Durbach et al. 2024).
+    """
+    b = survey_index(estimate, survey)
+    item = estimate.model.surveys[b]
+    ids = item.captures.animal_ids
+    if str(animal) not in ids:
+        near = difflib.get_close_matches(str(animal), ids, n=3)
+        raise DataError(
+            f"No animal {animal!r} was detected in {item.name!r}"
+            + (f"; did you mean {', '.join(near)}?" if near else f"; there are {', '.join(ids[:10])}.")
+        )
+    index = np.array([ids.index(str(animal))])
+    values = activity_center_probabilities(estimate, b, index)[0]
+    surface = item.mask.to_xarray(values, name="probability", units="1")
+    surface.attrs["animal"] = str(animal)
+    return surface

@@ -1,0 +1,84 @@
+"""What makes an estimate doubtful, in sentences with the cure."""
+
+from __future__ import annotations
+
+from secr_nea.estimate import Estimate
+from secr_nea.inference.mask_check import BIAS_LIMIT, SPACING_LIMIT, check_mask, typical_sigma
+
+FEW_ANIMALS = 6
+FEW_MOVERS = 3
+
+
+def doubts(estimate: Estimate) -> list[str]:
+    """Reasons for doubt that the data, the mask or the maximisation give.
+
+    Parameters
+    ----------
+    estimate : Estimate
+
+    Returns
+    -------
+    list of str
+        One sentence or two each; empty when nothing was found.
+    """
+    found = []
+    if not estimate.diagnosis.good:
+        found.append(estimate.diagnosis.message)
+    found += _sparse(estimate)
+    if estimate.diagnosis.converged:
+        found += _masks(estimate)
+        found += _many_parameters(estimate)
+    return found
+
+
+def _sparse(estimate: Estimate) -> list[str]:
+    surveys = estimate.model.surveys
+    n_animals = estimate.fingerprint.n_animals
+    movers = sum(survey.captures.animals_at_two_traps for survey in surveys)
+    found = []
+    if n_animals < FEW_ANIMALS:
+        found.append(
+            f"Only {n_animals} animals were detected: density rests on very little; report the "
+            "minimum count and the detection rate beside it."
+        )
+    if movers < FEW_MOVERS and "sigma" not in _fixed(estimate):
+        found.append(
+            f"Only {movers} animals were detected at two or more traps: sigma is hardly known "
+            "from these data. Consider fixed={'sigma': ...} from a comparable survey."
+        )
+    return found
+
+
+def _fixed(estimate: Estimate) -> set[str]:
+    return {name for name, p in estimate.model.parameters.items() if p.fixed is not None}
+
+
+def _masks(estimate: Estimate) -> list[str]:
+    found = []
+    sigma = typical_sigma(estimate)
+    for name, row in check_mask(estimate).iterrows():
+        if row["relative_bias"] > BIAS_LIMIT:
+            wanted = estimate.model.detection.shape.reach * sigma
+            found.append(
+                f"The mask of {name!r} reaches {row['buffer_m'] / 1000.0:,.1f} km from the traps, "
+                f"{row['buffer_in_sigma']:.1f} sigma; density may be about "
+                f"{100.0 * row['relative_bias']:.0f} % too high. Use a buffer of about "
+                f"{wanted / 1000.0:,.0f} km."
+            )
+        if row["spacing_in_sigma"] > SPACING_LIMIT:
+            found.append(
+                f"The points of the mask of {name!r} are {row['spacing_m']:,.0f} m apart, "
+                f"{row['spacing_in_sigma']:.2f} sigma; use at most {SPACING_LIMIT} sigma, "
+                f"{SPACING_LIMIT * sigma:,.0f} m."
+            )
+    return found
+
+
+def _many_parameters(estimate: Estimate) -> list[str]:
+    n, k = estimate.fingerprint.n_animals, estimate.n_parameters
+    if n >= 4 * k:
+        return []
+    return [
+        f"{k} coefficients were estimated from {n} animals; with fewer than about 4 animals for "
+        "each, AICc and the intervals are not to be trusted. Simplify the model."
+    ]

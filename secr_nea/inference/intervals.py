@@ -1,0 +1,73 @@
+"""Standard errors by the delta method, and intervals that stay where the quantity can be."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import stats
+
+from secr_nea._typing import FloatArray
+from secr_nea.errors import DataError
+
+
+def z_value(level: float) -> float:
+    """Normal quantile of a two-sided interval.
+
+    Parameters
+    ----------
+    level : float
+        Confidence level, such as 0.95.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    DataError
+        If the level is not between 0 and 1.
+    """
+    if not 0.0 < level < 1.0:
+        raise DataError(f"level must lie between 0 and 1, such as 0.95; got {level!r}.")
+    return float(stats.norm.ppf(0.5 + level / 2.0))
+
+
+def delta_variance(gradient: FloatArray, covariance: FloatArray) -> float:
+    """Variance g' V g of a function of the coefficients.
+
+    Parameters
+    ----------
+    gradient : float64 array, shape (n_coefficients,)
+    covariance : float64 array, shape (n_coefficients, n_coefficients)
+
+    Returns
+    -------
+    float
+    """
+    return float(gradient @ covariance @ gradient)
+
+
+def lognormal_interval(
+    estimate: float, se: float, level: float, least: float = 0.0
+) -> tuple[float, float]:
+    """Interval of a positive quantity: least + (estimate - least) / C and times C.
+
+    C = exp(z sqrt(log(1 + cv^2))), with cv = se / (estimate - least); Burnham et al. (1987).
+
+    Parameters
+    ----------
+    estimate, se : float
+    level : float
+        Confidence level.
+    least : float
+        What is known to be there (such as the number of animals detected).
+
+    Returns
+    -------
+    lower, upper : float
+        nan where the standard error is.
+    """
+    above = estimate - least
+    if not above > 0.0 or not np.isfinite(se):
+        return (estimate, estimate) if above == 0.0 and se == 0.0 else (np.nan, np.nan)
+    factor = float(np.exp(z_value(level) * np.sqrt(np.log1p((se / above) ** 2))))
+    return least + above / factor, least + above * factor

@@ -1,0 +1,188 @@
+"""Real parameters on their natural scale, at given or at reference values of the covariates."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pandas as pd
+
+from secr_nea._typing import FloatArray
+from secr_nea.errors import ModelError
+from secr_nea.estimate import Estimate
+from secr_nea.frames import density_frame
+from secr_nea.inference.intervals import z_value
+from secr_nea.parameters import UNITS, Parameter
+
+_MOST_ROWS = 24
+
+
+def predict(
+    estimate: Estimate,
+    newdata: pd.DataFrame,
+    *,
+    parameters: list[str] | None = None,
+    level: float = 0.95,
+) -> pd.DataFrame:
+    """Real parameters at new values of the covariates.
+
+    Parameters
+    ----------
+    estimate : Estimate
+    newdata : DataFrame, n_rows rows
+        The covariates of the formulas, on the scale on which they were fitted.
+    parameters : list of str, optional
+        Which parameters; by default all whose covariates ``newdata`` has.
+    level : float
+        Confidence level (Wald, on the link scale).
+
+    Returns
+    -------
+    DataFrame
+        Columns: parameter, row (position in ``newdata``), estimate, se, lower, upper, unit.
+
+    Raises
+    ------
+    ModelError
+        If a parameter is not in the model.
+    FormulaError
+        If a covariate is missing or has a level that the model has not seen.
+    """
+    known = estimate.model.parameters
+    if parameters is None:
+        parameters = [
+            name
+            for name, parameter in known.items()
+            if parameter.design is None or set(parameter.design.variables) <= set(newdata.columns)
+        ]
+    unknown = [name for name in parameters if name not in known]
+    if unknown:
+        raise ModelError(f"The model has no {', '.join(unknown)}; it has {', '.join(known)}.")
+    tables = []
+    for name in parameters:
+        parameter = known[name]
+        data = newdata.reset_index(drop=True)
+        rows = (
+            np.empty((len(data), 0)) if parameter.design is None else parameter.design.apply(data)
+        )
+        table = _natural(estimate, parameter, rows, level)
+        table.insert(0, "row", np.arange(len(table)))
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)
+
+
+def _natural(
+    estimate: Estimate, parameter: Parameter, rows: FloatArray, level: float
+) -> pd.DataFrame:
+    """Values of one parameter for rows of its design matrix, with delta-method errors."""
+    z = z_value(level)
+    if parameter.fixed is not None:
+        eta = np.full(len(rows), float(parameter.predictor(estimate.coefficients)[0]))
+        sd = np.zeros(len(rows))
+    else:
+        eta = rows @ estimate.coefficients[parameter.slice]
+        block = estimate.covariance[parameter.slice, parameter.slice]
+        used = rows != 0.0
+        # A flat coefficient makes only those rows unknown that it takes part in.
+        spoiled = (used & np.isnan(np.diag(block))).any(axis=1)
+        known = np.nan_to_num(block)
+        sd = np.sqrt(np.maximum(np.einsum("ij,jk,ik->i", rows, known, rows), 0.0))
+        sd = np.where(spoiled, np.nan, sd)
+    value = parameter.link.inverse(eta)
+    se = np.abs(parameter.link.slope(eta)) * sd
+    if parameter.link.name == "log":
+        se = value * np.sqrt(np.expm1(sd**2))
+    return pd.DataFrame(
+        {
+            "parameter": parameter.name,
+            "estimate": value,
+            "se": se,
+            "lower": parameter.link.inverse(eta - z * sd),
+            "upper": parameter.link.inverse(eta + z * sd),
+            "unit": UNITS[parameter.name],
+        }
+    )
+
+
+def real_parameters(estimate: Estimate, *, level: float = 0.95) -> pd.DataFrame:
+    """Real parameters at reference values: numbers at their mean, each level of a factor.
+
+    Parameters
+    ----------
+    estimate : Estimate
+    level : float
+        Confidence level (Wald, on the link scale).
+
+    Returns
+    -------
+    DataFrame
+        Columns: parameter, at (the reference values as text), estimate, se, lower, upper, unit.
+    """
+    tables = []
+    for parameter in estimate.model.parameters.values():
+        grid = reference_grid(estimate, parameter)
+        if parameter.design is None:
+            rows = np.empty((1, 0))
+        else:
+            rows = parameter.design.apply(grid)
+        table = _natural(estimate, parameter, rows, level)
+        table.insert(1, "at", [_row_text(grid, i) for i in range(len(grid))])
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)
+
+
+def covariate_frame(estimate: Estimate, parameter: Parameter) -> pd.DataFrame:
+    """The data that a parameter's formula was fitted to, one row per mask point or trap."""
+    model = estimate.model
+    variables = () if parameter.design is None else parameter.design.variables
+    if parameter.name == "D":
+        return density_frame(model.surveys, variables, model.location)
+    return model.detection_rows.frame[list(variables)]
+
+
+def reference_grid(estimate: Estimate, parameter: Parameter) -> pd.DataFrame:
+    """Reference values of a parameter's covariates: every level of factors, means of numbers.
+
+    Parameters
+    ----------
+    estimate : Estimate
+    parameter : Parameter
+
+    Returns
+    -------
+    DataFrame
+        All combinations of levels that occur in the data, at most 24; beyond that, each factor
+        in turn with the others at their first level.
+    """
+    frame = covariate_frame(estimate, parameter)
+    factors = {
+        name: [v for v in column.cat.categories if (column == v).any()]
+        for name, column in frame.items()
+        if isinstance(column.dtype, pd.CategoricalDtype)
+    }
+    numbers = {
+        name: float(column.mean()) for name, column in frame.items() if name not in factors
+    }
+    n_combinations = int(np.prod([len(levels) for levels in factors.values()], initial=1))
+    if n_combinations <= _MOST_ROWS:
+        combinations = list(itertools.product(*factors.values()))
+        if len(factors) > 1:
+            seen = set(map(tuple, frame[list(factors)].astype(object).drop_duplicates().to_numpy()))
+            combinations = [c for c in combinations if c in seen]
+    else:
+        first = {name: levels[0] for name, levels in factors.items()}
+        changed = [{**first, name: level} for name in factors for level in factors[name]]
+        combinations = list(dict.fromkeys(tuple(row.values()) for row in changed))
+    rows = [dict(zip(factors, c, strict=True)) | numbers for c in combinations]
+    grid = pd.DataFrame(rows, index=range(len(rows)))
+    for name in factors:
+        grid[name] = pd.Categorical(grid[name], categories=frame[name].cat.categories)
+    return grid[[name for name in frame.columns]]
+
+
+def _row_text(grid: pd.DataFrame, i: int) -> str:
+    parts = []
+    for name, value in grid.iloc[i].items():
+        shown = f"{value:.4g}" if isinstance(value, float | np.floating) else str(value)
+        parts.append(f"{name}={shown}")
+    return ", ".join(parts)

@@ -1,0 +1,106 @@
+"""Which points of a mask belong to which region: polygons, an attribute of them, or a covariate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from secr_nea._typing import BoolArray
+from secr_nea.errors import CRSError, DataError
+from secr_nea.mask import HabitatMask
+
+if TYPE_CHECKING:
+    import geopandas
+
+WHOLE = "whole mask"
+
+
+def region_points(
+    mask: HabitatMask, region: Any, by: str | None = None
+) -> dict[str, BoolArray]:
+    """Points of each region.
+
+    Parameters
+    ----------
+    mask : HabitatMask
+    region : None, str, path, GeoDataFrame, GeoSeries or shapely geometry
+        None for the whole mask; the name of a categorical mask covariate; polygons.
+    by : str, optional
+        Attribute of the polygons that names the regions; polygons with the same value are one
+        region. Without it all polygons are one region.
+
+    Returns
+    -------
+    dict of str to bool array, shape (n_points,)
+        A point belongs to a region when its centre lies inside or on the edge.
+
+    Raises
+    ------
+    DataError, CRSError
+        If a region holds no point of the mask, the attribute is missing, or the CRS is unknown.
+    """
+    if region is None:
+        return {WHOLE: np.ones(mask.n_points, dtype=bool)}
+    if isinstance(region, str) and region in mask.covariates:
+        values = mask.covariates[region].astype(object)
+        levels = sorted({str(v) for v in values.dropna()})
+        return {level: (values == level).to_numpy(dtype=bool) for level in levels}
+    polygons = _polygons(mask, region)
+    if by is not None and by not in polygons.columns:
+        columns = [str(c) for c in polygons.columns if c != polygons.geometry.name]
+        raise DataError(
+            f"The regions have no attribute {by!r}; they have {', '.join(columns) or 'none'}."
+        )
+    names = ["region"] * len(polygons) if by is None else [str(v) for v in polygons[by]]
+    found = _points_inside(mask, polygons, names)
+    empty = [name for name, inside in found.items() if not inside.any()]
+    if len(empty) == len(found):
+        raise DataError(
+            "No point of the mask lies in any of the regions. Are both in the right CRS?"
+        )
+    return {name: inside for name, inside in found.items() if name not in empty}
+
+
+def _polygons(mask: HabitatMask, region: Any) -> geopandas.GeoDataFrame:
+    """The regions as a GeoDataFrame in the CRS of the mask."""
+    import geopandas
+    from shapely.geometry.base import BaseGeometry
+
+    if isinstance(region, str | Path):
+        if not Path(region).exists():
+            raise DataError(
+                f"{str(region)!r} is neither a file nor a covariate of the mask "
+                f"({', '.join(map(str, mask.covariates)) or 'it has none'})."
+            )
+        region = geopandas.read_file(region)
+    if isinstance(region, BaseGeometry):
+        return geopandas.GeoDataFrame(geometry=[region], crs=mask.crs)
+    if isinstance(region, geopandas.GeoSeries):
+        region = region.to_frame("geometry")
+    if not isinstance(region, geopandas.GeoDataFrame):
+        raise DataError(
+            f"region must be polygons (GeoDataFrame, file, geometry) or the name of a mask "
+            f"covariate; got {type(region).__name__}."
+        )
+    if (region.crs is None) != (mask.crs is None):
+        raise CRSError(
+            "The CRS of the regions and of the mask must both be known (or both unknown): the "
+            f"regions have {region.crs}, the mask {mask.crs}. Set it with .set_crs(...)."
+        )
+    return region if mask.crs is None else region.to_crs(mask.crs)
+
+
+def _points_inside(
+    mask: HabitatMask, polygons: geopandas.GeoDataFrame, names: list[str]
+) -> dict[str, BoolArray]:
+    import shapely
+
+    points = shapely.points(mask.xy)
+    found: dict[str, BoolArray] = {}
+    for name, geometry in zip(names, polygons.geometry, strict=True):
+        shapely.prepare(geometry)
+        inside = shapely.intersects(geometry, points)
+        found[name] = found[name] | inside if name in found else inside
+    return found

@@ -1,0 +1,238 @@
+"""Traps, captures, masks and whole surveys from CSV files or data frames."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from secr_nea._typing import CRSLike
+from secr_nea.captures import CaptureHistory
+from secr_nea.io.csv_text import Table, naming, read_text_table
+from secr_nea.io.matching import (
+    MaskSource,
+    are_shared,
+    masks_by_survey,
+    matched,
+    only_detected,
+    survey_covariates,
+    warn_without_detections,
+)
+from secr_nea.io.survey_rows import SESSION, by_survey, captures_of, one_survey, traps_of, typed
+from secr_nea.mask import HabitatMask
+from secr_nea.survey import Survey, as_surveys
+from secr_nea.traps import TrapArray
+
+
+def read_traps(
+    source: Table,
+    *,
+    detector: str | Sequence[str] = "count",
+    crs: CRSLike | None = None,
+    effort: Table | None = None,
+    effort_column: str | None = None,
+    n_occasions: int | None = None,
+    survey: str | None = None,
+    survey_column: str = SESSION,
+    varying: Mapping[str, Sequence[str]] | None = None,
+) -> TrapArray:
+    """Read the traps of one survey.
+
+    Parameters
+    ----------
+    source : CSV file or DataFrame
+        Columns trap_id, x, y (metres), covariates; with several surveys also ``survey_column``.
+    detector, n_occasions, crs
+        As for :class:`TrapArray`.
+    effort : CSV file or DataFrame, optional
+        Long table with trap_id, occasion (1 ... n_occasions), effort, and ``survey_column`` where
+        there are several surveys. Occasions of a trap that have no row count as 0, not operating;
+        every trap needs a row.
+    effort_column : str, optional
+        Column of ``source`` with the effort of the one occasion, for example "effort_days". Without
+        ``effort`` and ``effort_column``: the column "effort" or columns "effort.1", "effort.2" ...
+        if there are any, else 1.
+    survey : str, optional
+        Which survey to read; needed when the table holds several.
+    survey_column : str
+    varying : mapping of name to list of columns, one per occasion, optional
+        Covariates that change with the occasion.
+
+    Returns
+    -------
+    TrapArray
+
+    Raises
+    ------
+    DataError, CRSError
+        Anything that cannot be right, with file and row numbers (1 = first data row).
+    """
+    with naming(source, "traps"):
+        frame = one_survey(read_text_table(source, "traps"), survey, survey_column, "traps")
+        hours = None
+        if effort is not None:
+            hours = one_survey(read_text_table(effort, "effort"), survey, survey_column, "effort")
+        return traps_of(frame, detector, crs, hours, effort_column, n_occasions, varying)
+
+
+def read_captures(
+    source: Table,
+    traps: TrapArray,
+    *,
+    individuals: Table | None = None,
+    survey: str | None = None,
+    survey_column: str = SESSION,
+) -> CaptureHistory:
+    """Read the detections of one survey.
+
+    Parameters
+    ----------
+    source : CSV file or DataFrame
+        Columns animal_id, trap_id, occasion (1 ... n_occasions; may be absent when there is one),
+        optionally count; one row per detection when there is no count. A column "sex" describes the
+        animals; other columns are not used.
+    traps : TrapArray
+    individuals : CSV file or DataFrame, optional
+        One row per detected animal: animal_id and covariates such as sex; empty cells are unknown.
+    survey, survey_column
+        As for :func:`read_traps`.
+
+    Returns
+    -------
+    CaptureHistory
+
+    Raises
+    ------
+    DataError
+        Anything that cannot be right, with file and row numbers (1 = first data row).
+    """
+    with naming(source, "captures"):
+        frame = one_survey(read_text_table(source, "captures"), survey, survey_column, "captures")
+    animals = None
+    if individuals is not None:
+        with naming(individuals, "individuals"):
+            animals = one_survey(
+                read_text_table(individuals, "individuals"), survey, survey_column, "individuals"
+            )
+    with naming(source, "captures"):
+        return captures_of(frame, traps, animals)
+
+
+def read_mask(
+    source: Table,
+    *,
+    crs: CRSLike | None = None,
+    spacing: float | None = None,
+    survey: str | None = None,
+    survey_column: str = SESSION,
+) -> HabitatMask:
+    """Read the habitat mask of one survey.
+
+    Parameters
+    ----------
+    source : CSV file or DataFrame
+        Columns x, y (centres of square cells, metres) and covariates.
+    crs, spacing
+        As for :class:`HabitatMask`.
+    survey, survey_column
+        As for :func:`read_traps`.
+
+    Returns
+    -------
+    HabitatMask
+
+    Raises
+    ------
+    DataError, CRSError
+        Anything that cannot be right, with file and row numbers (1 = first data row).
+    """
+    with naming(source, "mask"):
+        frame = one_survey(read_text_table(source, "mask"), survey, survey_column, "mask")
+        return HabitatMask.from_dataframe(typed(frame, ("x", "y")), crs=crs, spacing=spacing)
+
+
+def read_surveys(
+    *,
+    traps: Table,
+    captures: Table,
+    mask: MaskSource,
+    detector: str | Sequence[str] = "count",
+    crs: CRSLike | None = None,
+    effort: Table | None = None,
+    effort_column: str | None = None,
+    individuals: Table | None = None,
+    survey_column: str = SESSION,
+    covariates: pd.DataFrame | None = None,
+    n_occasions: int | None = None,
+    varying: Mapping[str, Sequence[str]] | None = None,
+    spacing: float | None = None,
+) -> tuple[Survey, ...]:
+    """Read all surveys of a study and match their tables by the name of the survey.
+
+    Parameters
+    ----------
+    traps, captures, effort, individuals : CSV file or DataFrame
+        As for :func:`read_traps` and :func:`read_captures`, with the column ``survey_column``; when
+        the traps table has none there is one survey, called "survey". An individuals table without
+        it lists animals whose ids are the same in all surveys.
+    mask : CSV file, DataFrame, HabitatMask, mapping of survey name to HabitatMask, or function of
+    the traps
+        A table or mask without ``survey_column`` is shared by all surveys.
+    covariates : DataFrame, optional
+        Indexed by survey name, or with the column ``survey_column``: what is constant within a
+        survey.
+    detector, crs, effort_column, n_occasions, varying, survey_column
+        As for :func:`read_traps`, for all surveys.
+    spacing : float, metres, optional
+        Spacing of a mask table.
+
+    Returns
+    -------
+    tuple of Survey
+        In the order of the traps table.
+
+    Raises
+    ------
+    DataError, CRSError
+        Surveys that only one table knows, and anything that :func:`read_traps`,
+        :func:`read_captures` and :func:`read_mask` refuse; the message names the file and the
+        survey.
+
+    Warns
+    -----
+    SecrWarning
+        A survey without any detection.
+    """
+    with naming(traps, "traps"):
+        trap_tables = by_survey(read_text_table(traps, "traps"), survey_column, "traps")
+    named = list(trap_tables)
+    capture_tables = matched(captures, "captures", trap_tables, survey_column)
+    effort_tables = matched(effort, "effort", trap_tables, survey_column)
+    animal_tables = matched(individuals, "individuals", trap_tables, survey_column, shared=True)
+    masks = masks_by_survey(mask, trap_tables, survey_column, crs, spacing)
+    facts = survey_covariates(covariates, named, survey_column)
+    warn_without_detections(named, capture_tables, len(trap_tables) > 1)
+    surveys = []
+    for name in named:
+        told = None if name == "" else name
+        with naming(traps, "traps", told):
+            array = traps_of(
+                trap_tables[name],
+                detector,
+                crs,
+                effort_tables.get(name),
+                effort_column,
+                n_occasions,
+                varying,
+            )
+        frame = capture_tables.get(name)
+        if frame is None:
+            frame = pd.DataFrame({"animal_id": [], "occasion": [], "trap_id": []}, dtype=str)
+        animals = animal_tables.get(name)
+        if animals is not None and are_shared(animal_tables, named):
+            animals = only_detected(animals, frame)
+        with naming(captures, "captures", told):
+            history = captures_of(frame, array, animals)
+        habitat = masks(name, array)
+        surveys.append(Survey(history, habitat, name=name or "survey", covariates=facts.get(name)))
+    return as_surveys(surveys)

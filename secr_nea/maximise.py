@@ -1,0 +1,342 @@
+"""Maximise the log-likelihood of a model, and say how it went."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import optimize
+from tqdm.auto import tqdm
+
+from secr_nea._typing import FloatArray
+from secr_nea.diagnosis import Diagnosis, verdict
+from secr_nea.errors import FitError
+from secr_nea.estimate import Estimate
+from secr_nea.likelihood import Likelihood, likelihood_of
+from secr_nea.model import Model
+from secr_nea.start import chained_start, crude_starts, first_sigma
+
+# A coefficient with a larger standard error, in units of the predictor, is called flat.
+_FLAT_SE = 30.0
+_GAIN = 1e-6  # log-likelihood that may be left at a maximum
+_COARSE_POINTS = 3000  # a larger mask is first tried at about this many points
+
+
+@dataclass(frozen=True)
+class _Scaled:
+    """Minus the log-likelihood in units of the predictors: u_j = beta_j * root mean square x_j."""
+
+    likelihood: Likelihood
+    scale: FloatArray
+    tick: Callable[[], None]
+
+    @classmethod
+    def of(cls, likelihood: Likelihood, tick: Callable[[], None]) -> _Scaled:
+        model = likelihood.model
+        scale = np.ones(model.n_coefficients)
+        for parameter in model.parameters.values():
+            rows = parameter.rows
+            scale[parameter.slice] = np.sqrt(np.einsum("ij,ij->j", rows, rows) / len(rows))
+        return cls(likelihood, scale, tick)
+
+    def __call__(self, u: FloatArray) -> tuple[float, FloatArray]:
+        self.tick()
+        value, gradient = self.likelihood.value_and_gradient(u / self.scale)
+        return -value, -gradient / self.scale
+
+    def hessian(self, u: FloatArray, step: FloatArray) -> FloatArray:
+        """Second derivatives by central differences of the gradient."""
+        rows = []
+        for j, h in enumerate(step):
+            shift = np.zeros_like(u)
+            shift[j] = h
+            rows.append((self(u + shift)[1] - self(u - shift)[1]) / (2.0 * h))
+        hessian = np.array(rows)
+        return np.asarray(0.5 * (hessian + hessian.T))
+
+
+@dataclass(frozen=True)
+class _Point:
+    """Where a search stands, in scaled coordinates."""
+
+    u: FloatArray
+    value: float
+    gradient: FloatArray
+    hessian: FloatArray
+
+
+def _search(
+    target: _Scaled, u: FloatArray, hessian: FloatArray | None, tolerance: float
+) -> FloatArray:
+    """BFGS in coordinates in which the (approximate) information is the unit matrix."""
+    start_value, start_gradient = target(u)
+    if not np.isfinite(start_value):
+        return u
+    if hessian is None:
+        hessian = _forward_hessian(target, u, start_gradient)
+    if not np.isfinite(hessian).all():
+        hessian = np.eye(len(u))
+    eigenvalues, vectors = np.linalg.eigh(hessian)
+    stretch = vectors / np.sqrt(np.maximum(np.abs(eigenvalues), 1.0))
+
+    def transformed(v: FloatArray) -> tuple[float, FloatArray]:
+        value, gradient = target(u + stretch @ v)
+        if not np.isfinite(value):
+            # A wall rather than an infinity: the line search steps back from it.
+            return start_value + 1e6, np.zeros_like(v)
+        return value, stretch.T @ gradient
+
+    found = optimize.minimize(
+        transformed,
+        np.zeros_like(u),
+        jac=True,
+        method="BFGS",
+        options={"gtol": tolerance, "maxiter": 300},
+    )
+    return np.asarray(u + stretch @ found.x)
+
+
+def _forward_hessian(target: _Scaled, u: FloatArray, gradient: FloatArray) -> FloatArray:
+    """Rough second derivatives, one gradient a coefficient."""
+    rows = []
+    for j in range(len(u)):
+        shift = np.zeros_like(u)
+        shift[j] = 1e-4
+        rows.append((target(u + shift)[1] - gradient) / 1e-4)
+    hessian = np.array(rows)
+    return np.asarray(0.5 * (hessian + hessian.T))
+
+
+def _polish(target: _Scaled, u: FloatArray, steps: int = 6) -> _Point:
+    """Newton steps with the exact-gradient Hessian until nothing is left to gain."""
+    value, gradient = target(u)
+    width = np.full(len(u), 1e-3)
+    hessian = target.hessian(u, width)
+    for _ in range(steps):
+        if not np.isfinite(hessian).all():
+            break
+        eigenvalues, vectors = np.linalg.eigh(hessian)
+        slopes = vectors.T @ gradient
+        move = slopes / np.where(eigenvalues > 1e-7, eigenvalues, 1.0)
+        gain = 0.5 * float(np.abs(slopes * move).sum())
+        if gain < 1e-2 * _GAIN:
+            break
+        move *= min(1.0, 2.0 / float(np.linalg.norm(move)))
+        trial = u - vectors @ move
+        trial_value, trial_gradient = target(trial)
+        if not trial_value < value:
+            break
+        u, value, gradient = trial, trial_value, trial_gradient
+        if gain > 1e-4:
+            hessian = target.hessian(u, width)
+    return _Point(u, value, gradient, hessian)
+
+
+def _push_flat(target: _Scaled, point: _Point) -> _Point:
+    """Follow flat directions outwards while that gains anything (a coefficient at infinity)."""
+    if not np.isfinite(point.hessian).all():
+        return point
+    eigenvalues, vectors = np.linalg.eigh(point.hessian)
+    for j in np.flatnonzero(np.abs(eigenvalues) < 1e-2):
+        direction = vectors[:, j] * (-1.0 if vectors[:, j] @ point.gradient > 0.0 else 1.0)
+        for _ in range(4):
+            trial = point.u + 3.0 * direction
+            value, gradient = target(trial)
+            if not value < point.value - 1e-9:
+                break
+            point = _Point(trial, value, gradient, point.hessian)
+    return point
+
+
+def _covariance(point: _Point, names: tuple[str, ...]) -> tuple[FloatArray, FloatArray, bool]:
+    """Covariance in scaled coordinates, which coefficients are flat, positive definiteness."""
+    n = len(names)
+    nothing = np.full((n, n), np.nan)
+    if not np.isfinite(point.hessian).all():
+        return nothing, np.zeros(n, dtype=bool), False
+    eigenvalues, vectors = np.linalg.eigh(point.hessian)
+    floor = np.maximum(eigenvalues, 1e-12)
+    variance = (vectors**2 / floor).sum(axis=1)
+    flat = np.asarray(variance > _FLAT_SE**2)
+    kept = np.flatnonzero(~flat)
+    inner = point.hessian[np.ix_(kept, kept)]
+    if len(kept) and np.linalg.eigvalsh(inner)[0] <= 0.0:
+        return nothing, flat, False
+    covariance = nothing.copy()
+    covariance[np.ix_(kept, kept)] = np.linalg.inv(inner)
+    return covariance, flat, True
+
+
+def _boundaries(model: Model, coefficients: FloatArray) -> tuple[str, ...]:
+    """Real parameters at the edge of what is possible."""
+    found = []
+    values = dict(
+        zip(model.detection.parameters, model.detection_values(coefficients), strict=True)
+    )
+    if "g0" in values and values["g0"].max() > 0.9999:
+        found.append("g0")
+    span = max(float(np.ptp(survey.mask.xy, axis=0).max()) for survey in model.surveys)
+    if "sigma" in values and "sigma" not in found and values["sigma"].max() > span:
+        found.append("sigma")
+    return tuple(found)
+
+
+def _coarse(model: Model) -> int:
+    """Every how many-th mask point is enough for a first search (1: all)."""
+    n_points = sum(survey.mask.n_points for survey in model.surveys)
+    spacing = max(survey.mask.spacing for survey in model.surveys)
+    allowed = int((0.5 * first_sigma(model.surveys) / spacing) ** 2)
+    return max(1, min(n_points // _COARSE_POINTS, allowed))
+
+
+def maximise(
+    model: Model, *, start: Mapping[str, float] | None = None, progress: bool = True
+) -> Estimate:
+    """Fit a model by maximum likelihood.
+
+    Parameters
+    ----------
+    model : Model
+    start : mapping of coefficient name to float, optional
+        Coefficients to start from, such as those of a simpler model; names that the model does
+        not have are ignored.
+    progress : bool
+        Whether to show a progress bar when the fit takes more than a few seconds.
+
+    Returns
+    -------
+    Estimate
+        With a diagnosis that says whether it can be used.
+
+    Raises
+    ------
+    FitError
+        If no animal was detected, or the data are impossible under every starting value.
+
+    Notes
+    -----
+    BFGS with the exact gradient, preconditioned by a difference Hessian, first on a thinned mask
+    when the mask is large; then Newton steps on the full mask with the Hessian from central
+    differences of the gradient, whose inverse is the covariance. Further starting values are
+    tried when the first does not end at a proper maximum.
+    """
+    began = time.perf_counter()
+    if not any(survey.n_animals for survey in model.surveys):
+        raise FitError(
+            "No animal was detected, so nothing can be estimated. Report the effort and plan a "
+            "larger survey."
+        )
+    with tqdm(desc="fit", unit=" evaluations", delay=3.0, leave=False, disable=not progress) as bar:
+        search = _Search.of(model, lambda: bar.update())
+        starts = crude_starts(model)
+        if start is not None:
+            starts.insert(0, chained_start(model, starts[0], start))
+        starts = search.ranked(starts, keep_first=start is not None)
+        if not starts:
+            raise FitError(
+                "The data are impossible at every starting value: the log-likelihood is not "
+                "finite. Is the mask large enough to hold the animals, and in the same units?"
+            )
+        best = search.climb(search.approach(starts[0]))
+        if not _is_maximum(best, search.full):
+            best = search.look_elsewhere(best, starts[1:])
+        evaluations = search.n_evaluations
+    return _estimate(search.full, best, evaluations, time.perf_counter() - began)
+
+
+@dataclass(frozen=True)
+class _Search:
+    """A first search on a thinned mask, then the climb on the full one."""
+
+    full: _Scaled
+    thin: _Scaled
+    already: int
+
+    @classmethod
+    def of(cls, model: Model, tick: Callable[[], None]) -> _Search:
+        likelihood = likelihood_of(model)
+        every = _coarse(model)
+        full = _Scaled.of(likelihood, tick)
+        thin = _Scaled(likelihood.thinned(every), full.scale, tick) if every > 1 else full
+        return cls(full, thin, likelihood.n_evaluations)
+
+    @property
+    def n_evaluations(self) -> int:
+        """Evaluations of the full likelihood during this search."""
+        return self.full.likelihood.n_evaluations - self.already
+
+    def ranked(self, starts: list[FloatArray], keep_first: bool) -> list[FloatArray]:
+        """Possible starts, the most promising first (after one that the user gave)."""
+        values = [self.thin.likelihood.value(start) for start in starts]
+        order = sorted(
+            range(len(starts)), key=lambda i: (not (keep_first and i == 0), -values[i])
+        )
+        return [starts[i] * self.full.scale for i in order if np.isfinite(values[i])]
+
+    def approach(self, u: FloatArray) -> tuple[FloatArray, FloatArray | None]:
+        """Top of the hill on the thinned mask and the information there (None when not thinned)."""
+        if self.thin is self.full:
+            return u, None
+        u = _search(self.thin, u, None, 1e-3)
+        return u, self.thin.hessian(u, np.full(len(u), 1e-3))
+
+    def climb(self, begin: tuple[FloatArray, FloatArray | None]) -> _Point:
+        """To the top of the hill on the full mask."""
+        u = _search(self.full, begin[0], begin[1], 1e-4)
+        return _push_flat(self.full, _polish(self.full, u))
+
+    def look_elsewhere(self, best: _Point, starts: list[FloatArray]) -> _Point:
+        """Try the other starts where the first did not end at a proper maximum."""
+        height = self.thin.likelihood.value(best.u / self.full.scale)
+        for start in starts:
+            begin = self.approach(start)
+            if self.thin is self.full:
+                begin = _search(self.full, start, None, 1e-2), None
+            if self.thin.likelihood.value(begin[0] / self.full.scale) > height + 1e-3:
+                again = self.climb(begin)
+                best = again if again.value < best.value - 1e-9 else best
+        return best
+
+
+def _is_maximum(point: _Point, target: _Scaled) -> bool:
+    """Whether a point is a proper maximum with nothing flat."""
+    covariance, flat, definite = _covariance(point, target.likelihood.model.coefficient_names)
+    return definite and not flat.any() and _left(point, flat) < _GAIN
+
+
+def _left(point: _Point, flat: FloatArray) -> float:
+    """Expected gain that is left, over the coefficients that are not flat."""
+    kept = np.flatnonzero(~np.asarray(flat, dtype=bool))
+    if not len(kept):
+        return 0.0
+    gradient = point.gradient[kept]
+    inner = point.hessian[np.ix_(kept, kept)]
+    return float(0.5 * gradient @ np.linalg.lstsq(inner, gradient, rcond=None)[0])
+
+
+def _estimate(target: _Scaled, point: _Point, evaluations: int, seconds: float) -> Estimate:
+    model = target.likelihood.model
+    covariance, flat, definite = _covariance(point, model.coefficient_names)
+    left = _left(point, flat)
+    flat_slope = float(np.abs(point.gradient[flat]).max(initial=0.0))
+    converged = bool(np.isfinite(point.value) and abs(left) < _GAIN and flat_slope < 1e-4)
+    names = tuple(np.array(model.coefficient_names, dtype=object)[flat])
+    coefficients = point.u / target.scale
+    boundary = _boundaries(model, coefficients)
+    coefficients.setflags(write=False)
+    scaled = covariance / np.outer(target.scale, target.scale)
+    scaled.setflags(write=False)
+    diagnosis = Diagnosis(
+        converged=converged,
+        distance_to_maximum=left,
+        gradient=float(np.abs(point.gradient).max()),
+        positive_definite=definite,
+        flat=names,
+        boundary=boundary,
+        n_evaluations=evaluations,
+        seconds=seconds,
+        message=verdict(converged, definite, names, boundary),
+    )
+    return Estimate(model, coefficients, scaled, -point.value, diagnosis)

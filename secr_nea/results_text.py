@@ -1,0 +1,127 @@
+"""How a fit prints: a table for the terminal and the same for the notebook."""
+
+from __future__ import annotations
+
+from html import escape
+
+import numpy as np
+import pandas as pd
+
+from secr_nea import inference
+from secr_nea.estimate import Estimate
+
+
+def rounded(value: float, se: float = np.nan, digits: int = 4) -> str:
+    """A number with as many digits as its standard error deserves.
+
+    Parameters
+    ----------
+    value, se : float
+    digits : int
+        Significant digits where there is no standard error.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> rounded(7696.287, 435.6)
+    '7,696'
+    >>> rounded(0.0135474, 0.0013911)
+    '0.01355'
+    """
+    if not np.isfinite(value):
+        return "-"
+    scale = se if np.isfinite(se) and se > 0.0 else abs(value) * 10.0 ** (2 - digits)
+    if scale == 0.0:
+        return f"{value:g}"
+    decimals = max(0, int(1 - np.floor(np.log10(scale))))
+    return f"{value:,.{min(decimals, 12)}f}"
+
+
+def _tables(estimate: Estimate) -> list[tuple[str, pd.DataFrame]]:
+    """The tables of a printed fit, already rounded to text."""
+    real = inference.real_parameters(estimate)
+    shown = pd.DataFrame(
+        {
+            "parameter": real["parameter"],
+            "at": real["at"],
+            "estimate": [rounded(v, s) for v, s in zip(real["estimate"], real["se"], strict=True)],
+            "se": [rounded(s, s) for s in real["se"]],
+            "95 % interval": _intervals(real),
+            "unit": real["unit"],
+        }
+    )
+    coefficients = estimate.coefficient_table()
+    link = pd.DataFrame(
+        {
+            "coefficient": coefficients.index,
+            "estimate": [
+                rounded(v, s)
+                for v, s in zip(coefficients["estimate"], coefficients["se"], strict=True)
+            ],
+            "se": [rounded(s, s) for s in coefficients["se"]],
+            "95 % interval": _intervals(coefficients),
+        }
+    )
+    return [("Estimates", shown), ("Coefficients (link scale)", link)]
+
+
+def _intervals(table: pd.DataFrame) -> list[str]:
+    columns = zip(table["lower"], table["upper"], table["se"], strict=True)
+    return [f"{rounded(a, s)} to {rounded(b, s)}" if np.isfinite(s) else "-" for a, b, s in columns]
+
+
+def _header(estimate: Estimate) -> list[str]:
+    model = estimate.model
+    formulas = ", ".join(f"{name} {p.text}" for name, p in model.parameters.items())
+    return [
+        f"{model.detection.name}: {formulas}",
+        str(estimate.fingerprint),
+        f"logL {estimate.log_likelihood:.4f}, {estimate.n_parameters} coefficients, "
+        f"AIC {estimate.aic:.2f}, AICc {estimate.aicc:.2f}",
+        estimate.diagnosis.message,
+    ]
+
+
+def result_text(estimate: Estimate) -> str:
+    """A fit as plain text.
+
+    Parameters
+    ----------
+    estimate : Estimate
+
+    Returns
+    -------
+    str
+    """
+    lines = _header(estimate)
+    if not estimate.diagnosis.converged:
+        return "\n".join(lines)
+    for title, table in _tables(estimate):
+        if (table.get("at", pd.Series([""])) == "").all():
+            table = table.drop(columns="at", errors="ignore")
+        lines += ["", title, table.to_string(index=False)]
+    return "\n".join(lines)
+
+
+def result_html(estimate: Estimate) -> str:
+    """A fit as HTML for notebooks.
+
+    Parameters
+    ----------
+    estimate : Estimate
+
+    Returns
+    -------
+    str
+    """
+    first, *rest = _header(estimate)
+    parts = [f"<p><b>{escape(first)}</b><br>" + "<br>".join(escape(line) for line in rest) + "</p>"]
+    if estimate.diagnosis.converged:
+        for title, table in _tables(estimate):
+            if (table.get("at", pd.Series([""])) == "").all():
+                table = table.drop(columns="at", errors="ignore")
+            parts.append(f"<b>{escape(title)}</b>" + table.to_html(index=False, border=0))
+    return "".join(parts)

@@ -1,0 +1,226 @@
+"""Starting values: crude, quick estimates that work on a handful of animals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from scipy.optimize import brentq
+
+from secr_nea._typing import FloatArray
+from secr_nea.detection import DetectionFunction
+from secr_nea.likelihood import likelihood_of
+from secr_nea.model import SQUARE_METRES_PER_KM2, Model
+from secr_nea.parameters import Parameter
+from secr_nea.survey import Survey
+from secr_nea.units import DENSITY_AREA_KM2
+
+_COARSE_POINTS = 1000
+
+
+def first_sigma(surveys: Sequence[Survey]) -> float:
+    """Scale of movement from the spread of each animal's detections.
+
+    Parameters
+    ----------
+    surveys : sequence of Survey
+
+    Returns
+    -------
+    float, metres
+        Pooled RPSV (root pooled spatial variance about each animal's mean position); where no
+        animal was seen at two traps, the trap spacing. Never below a fifth of the spacing.
+    """
+    squares, degrees = 0.0, 0
+    spacings = []
+    for survey in surveys:
+        captures = survey.captures
+        count = captures.count.astype(np.float64)
+        xy = survey.traps.xy[captures.trap]
+        n = np.bincount(captures.animal, weights=count, minlength=captures.n_animals)
+        for axis in range(2):
+            value = xy[:, axis]
+            mean = np.bincount(captures.animal, count * value, captures.n_animals) / n
+            squares += float((count * (value - mean[captures.animal]) ** 2).sum())
+        degrees += int(n.sum()) - captures.n_animals
+        if np.isfinite(survey.traps.spacing):
+            spacings.append(survey.traps.spacing)
+    spacing = float(np.median(spacings)) if spacings else float(surveys[0].mask.spacing)
+    rpsv = np.sqrt(squares / (2.0 * degrees)) if degrees else 0.0
+    return float(max(rpsv, 0.2 * spacing)) if rpsv > 0.0 else spacing
+
+
+def shape_scale(function: DetectionFunction) -> tuple[float, float | None]:
+    """Sigma (and z or w) of a detection function that spreads like a half-normal of sigma 1.
+
+    Parameters
+    ----------
+    function : DetectionFunction
+
+    Returns
+    -------
+    float
+        Sigma for which the mean squared distance of detections equals that of the half-normal.
+    float or None
+        z or w that goes with it, for sigma = 1.
+    """
+    shape = function.shape
+    distance = np.linspace(1e-3, 8.0, 4000)[None, :]
+    extra = [] if shape.start is None else [np.full((1, 1), shape.start)]
+    s = np.exp(shape.log_value(distance**2, np.ones((1, 1)), *extra))
+    mean_square = float((s * distance**3).sum() / (s * distance).sum())
+    return float(np.sqrt(2.0 / mean_square)), shape.start
+
+
+def natural_start(model: Model, sigma: float) -> dict[str, float]:
+    """Natural-scale starting values of every parameter for a given half-normal scale.
+
+    The amplitude is such that the expected number of detections per detected animal is the one
+    observed, and density such that the expected number of detected animals is.
+
+    Parameters
+    ----------
+    model : Model
+    sigma : float, metres
+        Scale of movement as for a half-normal.
+
+    Returns
+    -------
+    dict of str to float
+        For ``D``, the detection parameters and, where it is used, ``a0``.
+    """
+    function = model.detection
+    scale, extra = shape_scale(function)
+    start = {"sigma": sigma * scale}
+    name = function.parameters[-1]
+    if extra is not None:
+        # z is a pure number, except for the lognormal, where it is a distance as w is.
+        is_distance = name == "w" or "lognormal" in function.name
+        start[name] = extra * start["sigma"] if is_distance else extra
+    for key, parameter in model.parameters.items():
+        if parameter.fixed is not None and key != "a0":
+            start[key] = parameter.fixed
+    hazards, areas = _unit_exposure(model, start)
+    n_animals = sum(survey.n_animals for survey in model.surveys)
+    n_detections = sum(survey.n_detections for survey in model.surveys)
+    if function.amplitude not in start:
+        ratio = max(n_detections / max(n_animals, 1), 1.05)
+        amplitude = _amplitude(hazards, areas, ratio)
+        start[function.amplitude] = amplitude if function.is_hazard else -np.expm1(-amplitude)
+    amplitude = start[function.amplitude]
+    hazard = amplitude if function.is_hazard else -np.log1p(-amplitude)
+    effective = sum(
+        float((-np.expm1(-hazard * h)).sum()) * a for h, a in zip(hazards, areas, strict=True)
+    )
+    if "D" not in start:
+        start["D"] = DENSITY_AREA_KM2 * max(n_animals, 0.5) / max(effective, 1e-300)
+    if "a0" in model.parameters:
+        start["a0"] = hazard * 2.0 * np.pi * start["sigma"] ** 2 / SQUARE_METRES_PER_KM2
+    return start
+
+
+def _unit_exposure(
+    model: Model, start: Mapping[str, float]
+) -> tuple[list[FloatArray], list[float]]:
+    """Total exposure of sparse mask points for an amplitude of 1, and the area of each point."""
+    hazards, areas = [], []
+    values = [np.full((1, 1), start[name]) for name in model.detection.shape.parameters]
+    for survey in model.surveys:
+        step = max(1, survey.mask.n_points // _COARSE_POINTS)
+        xy = survey.mask.xy[::step]
+        effort = survey.traps.effort.sum(axis=1)
+        d2 = ((survey.traps.xy[:, None, :] - xy[None, :, :]) ** 2).sum(axis=2)
+        with np.errstate(all="ignore"):
+            hazards.append(effort @ np.exp(model.detection.shape.log_value(d2, *values)))
+        areas.append(survey.mask.cell_area * survey.mask.n_points / len(xy))
+    return hazards, areas
+
+
+def _amplitude(hazards: Sequence[FloatArray], areas: Sequence[float], ratio: float) -> float:
+    """Amplitude at which detections per detected animal equal the observed ratio."""
+
+    def excess(log_amplitude: float) -> float:
+        factor = np.exp(log_amplitude)
+        detections = sum(float((factor * h).sum()) * a for h, a in zip(hazards, areas, strict=True))
+        animals = sum(
+            float((-np.expm1(-factor * h)).sum()) * a for h, a in zip(hazards, areas, strict=True)
+        )
+        return float(np.log(detections / animals) - np.log(ratio))
+
+    top = max((float(h.max()) for h in hazards), default=0.0)
+    if top <= 0.0:
+        return 0.01
+    low, high = -8.0 - np.log(top), 12.0 - np.log(top)
+    if excess(low) > 0.0 or excess(high) < 0.0:
+        return float(np.exp(-np.log(top)))
+    return float(np.exp(brentq(excess, low, high, xtol=1e-3)))
+
+
+def _nearest(parameter: Parameter, value: float) -> FloatArray:
+    """Coefficients whose predictor is nearest to one value in every row of the data."""
+    target = float(parameter.link.forward(np.array([value]))[0])
+    if parameter.design is not None and parameter.design.columns[0] == "Intercept":
+        return np.concatenate([[target], np.zeros(parameter.n_coefficients - 1)])
+    full = np.full(len(parameter.rows), target)
+    return np.asarray(np.linalg.lstsq(parameter.rows, full, rcond=None)[0])
+
+
+def coefficients_of(model: Model, natural: Mapping[str, float]) -> FloatArray:
+    """Coefficients at which every parameter has the same value everywhere.
+
+    Parameters
+    ----------
+    model : Model
+    natural : mapping of str to float
+        Natural-scale value of each estimated parameter.
+
+    Returns
+    -------
+    float64 array, shape (n_coefficients,)
+    """
+    start = np.zeros(model.n_coefficients)
+    for name, parameter in model.parameters.items():
+        if parameter.fixed is None:
+            start[parameter.slice] = _nearest(parameter, natural[name])
+    return start
+
+
+def crude_starts(model: Model) -> list[FloatArray]:
+    """Starting points from the movements seen: as they are, and for smaller and larger scales.
+
+    Parameters
+    ----------
+    model : Model
+
+    Returns
+    -------
+    list of float64 arrays, each (n_coefficients,)
+    """
+    sigma = first_sigma(model.surveys)
+    return [
+        coefficients_of(model, natural_start(model, factor * sigma)) for factor in (1.0, 0.6, 1.7)
+    ]
+
+
+def chained_start(model: Model, crude: FloatArray, given: Mapping[str, float]) -> FloatArray:
+    """Start from the coefficients of another fit, by name.
+
+    Parameters
+    ----------
+    model : Model
+    crude : float64 array, shape (n_coefficients,)
+        Values for parameters that the other fit does not have.
+    given : mapping of coefficient name to value
+        Names that this model does not have are ignored; a new term of a known parameter starts
+        at 0.
+
+    Returns
+    -------
+    float64 array, shape (n_coefficients,)
+    """
+    start = crude.copy()
+    for parameter in model.parameters.values():
+        known = [name in given for name in parameter.coefficient_names]
+        if any(known):
+            start[parameter.slice] = [given.get(n, 0.0) for n in parameter.coefficient_names]
+    return start
