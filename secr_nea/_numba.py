@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any, TypeVar, cast
 
 import numba
@@ -16,7 +17,7 @@ from numba.extending import intrinsic
 Function = TypeVar("Function", bound=Callable[..., Any])
 Task = TypeVar("Task")
 
-JIT_DISABLED: bool = bool(numba.config.DISABLE_JIT)
+JIT_DISABLED: bool = bool(numba.config.DISABLE_JIT)  # type: ignore[attr-defined]
 _CACHE = os.environ.get("SECR_NEA_CACHE", "1") != "0"
 
 
@@ -41,8 +42,8 @@ def inlined(function: Function) -> Function:
     return cast(Function, compiled(function))
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def _bits_to_float(typingctx: Any, bits: Any) -> Any:
+@intrinsic
+def _bits_to_float_intrinsic(typingctx: Any, bits: Any) -> Any:
     """Read the 64 bits of an integer as a double."""
     from llvmlite import ir
 
@@ -50,6 +51,10 @@ def _bits_to_float(typingctx: Any, bits: Any) -> Any:
         return builder.bitcast(args[0], ir.DoubleType())
 
     return types.float64(types.int64), generate
+
+
+# Inside compiled code the typing context is passed by numba; these names show the call as it is.
+_bits_to_float = cast(Callable[[Any], float], _bits_to_float_intrinsic)
 
 
 def _exp(x: float) -> float:
@@ -77,7 +82,7 @@ def _exp(x: float) -> float:
     p = p * r + 1.6666666666666666e-01
     p = p * r + 0.5
     p = p * r * r + r + 1.0
-    value = p * _bits_to_float((types.int64(n) + 1023) << 52)
+    value = p * _bits_to_float((types.int64(n) + 1023) << 52)  # type: ignore[call-overload]
     return value if x >= -708.0 else (0.0 if x < -708.0 else x)
 
 
@@ -86,8 +91,8 @@ exp: Callable[[float], float]
 exp = (lambda x: math.exp(x) if x >= -708.0 else 0.0) if JIT_DISABLED else inlined(_exp)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def _float_to_bits(typingctx: Any, number: Any) -> Any:
+@intrinsic
+def _float_to_bits_intrinsic(typingctx: Any, number: Any) -> Any:
     """Read the 64 bits of a double as an integer."""
     from llvmlite import ir
 
@@ -95,6 +100,9 @@ def _float_to_bits(typingctx: Any, number: Any) -> Any:
         return builder.bitcast(args[0], ir.IntType(64))
 
     return types.int64(types.float64), generate
+
+
+_float_to_bits = cast(Callable[[float], int], _float_to_bits_intrinsic)
 
 
 def _log(x: float) -> float:
@@ -192,7 +200,7 @@ def run_tasks(work: Callable[[Sequence[Task]], None], tasks: Sequence[Task], thr
         work(tasks)
         return
     edges = [len(tasks) * i // threads for i in range(threads + 1)]
-    parts = [tasks[a:b] for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    parts = [tasks[a:b] for a, b in pairwise(edges)]
     futures = [_pool(threads - 1).submit(work, part) for part in parts[1:]]
     work(parts[0])
     for future in futures:

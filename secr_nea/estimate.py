@@ -143,6 +143,11 @@ class Estimate:
         z = stats.norm.ppf(0.5 + level / 2.0)
         estimate, se = self.coefficients, self.standard_errors
         return pd.DataFrame(
-            {"estimate": estimate, "se": se, "lower": estimate - z * se, "upper": estimate + z * se},
+            {
+                "estimate": estimate,
+                "se": se,
+                "lower": estimate - z * se,
+                "upper": estimate + z * se,
+            },
             index=pd.Index(self.names, name="coefficient"),
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import difflib
 import re
 import warnings
@@ -332,11 +331,3 @@ def as_text(value: object) -> str:
     if isinstance(value, str):
         return value if value.lstrip().startswith("~") else f"~ {value}"
     raise FormulaError(f"A formula must be text such as '~ 1'; got {value!r}.")
-
-
-def is_constant(text: str) -> bool:
-    """Whether a formula is just ``~ 1``."""
-    try:
-        return ast.literal_eval(clean_formula(text)) == 1
-    except (ValueError, SyntaxError):
-        return False

@@ -1,6 +1,4 @@
-"""The tables that formulas see: one row per mask point for density, per trap (and occasion) for
-detection.
-"""
+"""The tables that formulas see: a row per mask point for density, per trap for detection."""
 
 from __future__ import annotations
 
@@ -43,7 +41,7 @@ class Location:
 
 
 def _categorical(values: Any, levels: Sequence[Any] | None = None) -> Any:
-    """Text as a factor whose levels are in alphabetical (or the given) order; numbers as they are."""
+    """Text as a factor with levels in alphabetical (or the given) order; numbers as they are."""
     series = pd.Series(values).reset_index(drop=True)
     if isinstance(series.dtype, pd.CategoricalDtype):
         return series

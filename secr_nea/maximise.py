@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import optimize
@@ -109,39 +109,50 @@ def _forward_hessian(target: _Scaled, u: FloatArray, gradient: FloatArray) -> Fl
     return np.asarray(0.5 * (hessian + hessian.T))
 
 
-def _polish(target: _Scaled, u: FloatArray, steps: int = 6) -> _Point:
-    """Newton steps with the exact-gradient Hessian until nothing is left to gain."""
+_STEP = 1e-3  # of the central differences, in units of the predictors
+
+
+def _summit(target: _Scaled, u: FloatArray) -> _Point:
+    """Let runaway coefficients run, then Newton steps until nothing is left to gain."""
+    width = np.full(len(u), _STEP)
     value, gradient = target(u)
-    width = np.full(len(u), 1e-3)
-    hessian = target.hessian(u, width)
-    for _ in range(steps):
-        if not np.isfinite(hessian).all():
-            break
-        eigenvalues, vectors = np.linalg.eigh(hessian)
-        slopes = vectors.T @ gradient
-        move = slopes / np.where(eigenvalues > 1e-7, eigenvalues, 1.0)
-        gain = 0.5 * float(np.abs(slopes * move).sum())
+    point = _Point(u, value, gradient, target.hessian(u, width))
+    pushed = _push_flat(target, point)
+    if pushed is not point:
+        point = replace(pushed, hessian=target.hessian(pushed.u, width))
+    for _ in range(6):
+        gain, move = _newton(point)
         if gain < 1e-2 * _GAIN:
             break
-        move *= min(1.0, 2.0 / float(np.linalg.norm(move)))
-        trial = u - vectors @ move
-        trial_value, trial_gradient = target(trial)
-        if not trial_value < value:
+        trial = point.u - move
+        value, gradient = target(trial)
+        if not value < point.value:
             break
-        u, value, gradient = trial, trial_value, trial_gradient
-        if gain > 1e-4:
-            hessian = target.hessian(u, width)
-    return _Point(u, value, gradient, hessian)
+        hessian = target.hessian(trial, width) if gain > 1e-4 else point.hessian
+        point = _Point(trial, value, gradient, hessian)
+    return point
+
+
+def _newton(point: _Point) -> tuple[float, FloatArray]:
+    """Newton step over the directions that are not flat, and the gain it promises."""
+    if not np.isfinite(point.hessian).all():
+        return 0.0, np.zeros_like(point.u)
+    eigenvalues, vectors = np.linalg.eigh(point.hessian)
+    slopes = vectors.T @ point.gradient
+    move = np.where(eigenvalues > _FLAT_SE**-2.0, slopes / np.abs(eigenvalues), 0.0)
+    gain = 0.5 * float(np.abs(slopes * move).sum())
+    length = float(np.linalg.norm(move))
+    return gain, np.asarray(vectors @ move * min(1.0, 2.0 / max(length, 1e-300)))
 
 
 def _push_flat(target: _Scaled, point: _Point) -> _Point:
-    """Follow flat directions outwards while that gains anything (a coefficient at infinity)."""
+    """Follow weak directions outwards while that gains anything (a coefficient at infinity)."""
     if not np.isfinite(point.hessian).all():
         return point
     eigenvalues, vectors = np.linalg.eigh(point.hessian)
-    for j in np.flatnonzero(np.abs(eigenvalues) < 1e-2):
+    for j in np.flatnonzero(np.abs(eigenvalues) < 0.1):
         direction = vectors[:, j] * (-1.0 if vectors[:, j] @ point.gradient > 0.0 else 1.0)
-        for _ in range(4):
+        for _ in range(6):
             trial = point.u + 3.0 * direction
             value, gradient = target(trial)
             if not value < point.value - 1e-9:
@@ -239,9 +250,10 @@ def maximise(
                 "The data are impossible at every starting value: the log-likelihood is not "
                 "finite. Is the mask large enough to hold the animals, and in the same units?"
             )
-        best = search.climb(search.approach(starts[0]))
+        begin = search.approach(starts[0])
+        best = search.climb(begin)
         if not _is_maximum(best, search.full):
-            best = search.look_elsewhere(best, starts[1:])
+            best = search.look_elsewhere(best, begin[0], starts[1:])
         evaluations = search.n_evaluations
     return _estimate(search.full, best, evaluations, time.perf_counter() - began)
 
@@ -270,9 +282,7 @@ class _Search:
     def ranked(self, starts: list[FloatArray], keep_first: bool) -> list[FloatArray]:
         """Possible starts, the most promising first (after one that the user gave)."""
         values = [self.thin.likelihood.value(start) for start in starts]
-        order = sorted(
-            range(len(starts)), key=lambda i: (not (keep_first and i == 0), -values[i])
-        )
+        order = sorted(range(len(starts)), key=lambda i: (not (keep_first and i == 0), -values[i]))
         return [starts[i] * self.full.scale for i in order if np.isfinite(values[i])]
 
     def approach(self, u: FloatArray) -> tuple[FloatArray, FloatArray | None]:
@@ -280,29 +290,34 @@ class _Search:
         if self.thin is self.full:
             return u, None
         u = _search(self.thin, u, None, 1e-3)
-        return u, self.thin.hessian(u, np.full(len(u), 1e-3))
+        return u, self.thin.hessian(u, np.full(len(u), _STEP))
 
     def climb(self, begin: tuple[FloatArray, FloatArray | None]) -> _Point:
         """To the top of the hill on the full mask."""
-        u = _search(self.full, begin[0], begin[1], 1e-4)
-        return _push_flat(self.full, _polish(self.full, u))
+        u = _search(self.full, begin[0], begin[1], 2e-3)
+        return _summit(self.full, u)
 
-    def look_elsewhere(self, best: _Point, starts: list[FloatArray]) -> _Point:
-        """Try the other starts where the first did not end at a proper maximum."""
-        height = self.thin.likelihood.value(best.u / self.full.scale)
+    def look_elsewhere(
+        self, best: _Point, first_top: FloatArray, starts: list[FloatArray]
+    ) -> _Point:
+        """Try the other starts where the first did not end at a proper maximum.
+
+        Their tops are compared on the thinned mask (where there is one); only a higher one is
+        climbed to its end.
+        """
+        top = best.u if self.thin is self.full else first_top
+        height = self.thin(top)[0]
         for start in starts:
-            begin = self.approach(start)
-            if self.thin is self.full:
-                begin = _search(self.full, start, None, 1e-2), None
-            if self.thin.likelihood.value(begin[0] / self.full.scale) > height + 1e-3:
-                again = self.climb(begin)
+            u = _search(self.thin, start, None, 1e-2)
+            if self.thin(u)[0] < height - 1e-3:
+                again = self.climb((u, None))
                 best = again if again.value < best.value - 1e-9 else best
         return best
 
 
 def _is_maximum(point: _Point, target: _Scaled) -> bool:
     """Whether a point is a proper maximum with nothing flat."""
-    covariance, flat, definite = _covariance(point, target.likelihood.model.coefficient_names)
+    _, flat, definite = _covariance(point, target.likelihood.model.coefficient_names)
     return definite and not flat.any() and _left(point, flat) < _GAIN
 
 

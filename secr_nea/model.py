@@ -24,13 +24,18 @@ from secr_nea.frames import (
     variables_of,
 )
 from secr_nea.links import link
-from secr_nea.parameters import DEFAULT_LINKS, Parameter, estimated_parameter, fixed_parameter
+from secr_nea.parameters import (
+    DEFAULT_LINKS,
+    Parameter,
+    estimated_parameter,
+    fixed_parameter,
+    sum_by_row,
+)
 from secr_nea.survey import Survey, as_surveys
+from secr_nea.units import M2_PER_KM2
 
 POPULATIONS = ("poisson", "binomial")
 """How the number of animals varies: Poisson, or a fixed number of which each is detected or not."""
-
-SQUARE_METRES_PER_KM2 = 1e6
 
 
 class Model:
@@ -214,7 +219,7 @@ class Model:
 
     def _amplitude_of_a0(self, a0: FloatArray, sigma: FloatArray) -> FloatArray:
         """lambda0 = a0 / (2 pi sigma^2), or g0 = 1 - exp(-lambda0); a0 in km2, sigma in m."""
-        lambda0 = a0 * SQUARE_METRES_PER_KM2 / (2.0 * np.pi * sigma**2)
+        lambda0 = a0 * M2_PER_KM2 / (2.0 * np.pi * sigma**2)
         return lambda0 if self.detection.is_hazard else -np.expm1(-lambda0)
 
     def pull_back_detection(
@@ -235,13 +240,13 @@ class Model:
         d_own = list(d_values)
         if "a0" in self.parameters:
             a0, sigma = (p.values(coefficients)[p.row_of] for p in parameters[:2])
-            lambda0 = a0 * SQUARE_METRES_PER_KM2 / (2.0 * np.pi * sigma**2)
+            lambda0 = a0 * M2_PER_KM2 / (2.0 * np.pi * sigma**2)
             d_lambda0 = d_own[0] if self.detection.is_hazard else d_own[0] * np.exp(-lambda0)
             d_own[0] = d_lambda0 * lambda0 / a0
             d_own[1] = d_own[1] - 2.0 * d_lambda0 * lambda0 / sigma
         gradient = np.zeros(self.n_coefficients)
         for parameter, d_value in zip(parameters, d_own, strict=True):
-            distinct = np.bincount(parameter.row_of, weights=d_value, minlength=len(parameter.rows))
+            distinct = sum_by_row(parameter.row_of, d_value, len(parameter.rows))
             gradient[parameter.slice] = parameter.pull_back(coefficients, distinct)
         return gradient
 

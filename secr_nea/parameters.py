@@ -34,6 +34,22 @@ UNITS = {
 """Unit of each parameter on its natural scale."""
 
 
+def sum_by_row(row: IntArray, values: FloatArray, n_rows: int) -> FloatArray:
+    """Sums of the values that belong to each row: the transpose of looking rows up.
+
+    Parameters
+    ----------
+    row : int64 array, shape (n,)
+    values : float64 array, shape (n,)
+    n_rows : int
+
+    Returns
+    -------
+    float64 array, shape (n_rows,)
+    """
+    return np.bincount(row, weights=values, minlength=n_rows).astype(np.float64, copy=False)
+
+
 @dataclass(frozen=True)
 class Parameter:
     """One real parameter: ``link(value) = X beta``, or a fixed value.

@@ -9,11 +9,10 @@ from scipy.optimize import brentq
 
 from secr_nea._typing import FloatArray
 from secr_nea.detection import DetectionFunction
-from secr_nea.likelihood import likelihood_of
-from secr_nea.model import SQUARE_METRES_PER_KM2, Model
+from secr_nea.model import Model
 from secr_nea.parameters import Parameter
 from secr_nea.survey import Survey
-from secr_nea.units import DENSITY_AREA_KM2
+from secr_nea.units import DENSITY_AREA_KM2, M2_PER_KM2
 
 _COARSE_POINTS = 1000
 
@@ -115,7 +114,7 @@ def natural_start(model: Model, sigma: float) -> dict[str, float]:
     if "D" not in start:
         start["D"] = DENSITY_AREA_KM2 * max(n_animals, 0.5) / max(effective, 1e-300)
     if "a0" in model.parameters:
-        start["a0"] = hazard * 2.0 * np.pi * start["sigma"] ** 2 / SQUARE_METRES_PER_KM2
+        start["a0"] = hazard * 2.0 * np.pi * start["sigma"] ** 2 / M2_PER_KM2
     return start
 
 

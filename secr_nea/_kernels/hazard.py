@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from secr_nea._numba import exp, inlined, kernel, log
 from secr_nea._typing import FloatArray, IntArray
 
@@ -10,8 +12,9 @@ from secr_nea._typing import FloatArray, IntArray
 def _minus_log1p_minus(g: float) -> float:
     """-log(1 - g) for 0 <= g < 1, exact for small g: the rounding of 1 - g cancels (Kahan)."""
     u = 1.0 - g
-    safe = min(u, 1.0 - 1e-16)
-    return g if u == 1.0 else log(safe) * (g / (safe - 1.0))
+    safe = min(max(u, 1e-300), 1.0 - 1e-16)
+    small = g if u == 1.0 else log(safe) * (g / (safe - 1.0))
+    return small if u > 0.0 else np.inf
 
 
 @kernel

@@ -121,6 +121,8 @@ def _survey(spacing: float, buffer: float) -> Survey:
     mask = (
         HabitatMask.around(traps, buffer=buffer, spacing=spacing)
         .with_covariates(
+            # centres of the mask stand on corners of the raster's cells: the mean of the four
+            method="linear",
             elevation=data_path("elevation.tif"),
             ruggedness=data_path("ruggedness.tif"),
             country=(sailugem_countries(), "country"),

@@ -180,7 +180,7 @@ def _cumulative_lognormal_slopes(
 
 def _cumulative_gamma(d2: FloatArray, sigma: FloatArray, z: FloatArray) -> FloatArray:
     upper = special.gammaincc(z, np.sqrt(d2) * z / sigma)
-    return np.log(np.maximum(upper, 1e-300))
+    return np.asarray(np.log(np.maximum(upper, 1e-300)))
 
 
 def _cumulative_gamma_slopes(

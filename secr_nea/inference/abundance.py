@@ -174,7 +174,9 @@ def _row(
     expected = float((place.per_cell * inside).sum())
     cell = animals_per_cell(1.0, place.mask.cell_area)
     expected_var = delta_variance(place.density.gradient.T @ (inside * cell), covariance)
-    expected_se = float(np.sqrt(expected_var)) if place.estimate.diagnosis.positive_definite else np.nan
+    expected_se = (
+        float(np.sqrt(expected_var)) if place.estimate.diagnosis.positive_definite else np.nan
+    )
     realised, realised_se, method = _realised(
         place, inside, share, expected_var - expected, variance
     )

@@ -77,7 +77,11 @@ def activity_center(estimate: Estimate, animal: str, *, survey: str | None = Non
         near = difflib.get_close_matches(str(animal), ids, n=3)
         raise DataError(
             f"No animal {animal!r} was detected in {item.name!r}"
-            + (f"; did you mean {', '.join(near)}?" if near else f"; there are {', '.join(ids[:10])}.")
+            + (
+                f"; did you mean {', '.join(near)}?"
+                if near
+                else f"; there are {', '.join(ids[:10])}."
+            )
         )
     index = np.array([ids.index(str(animal))])
     values = activity_center_probabilities(estimate, b, index)[0]

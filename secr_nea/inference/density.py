@@ -141,9 +141,7 @@ def density_surface(
         "upper": link.inverse(point.predictor + z * point.predictor_se),
     }
     unit = "animals per 100 km2"
-    arrays = {
-        name: where.to_xarray(value, name=name, units=unit) for name, value in layers.items()
-    }
+    arrays = {name: where.to_xarray(value, name=name, units=unit) for name, value in layers.items()}
     arrays["cv"] = where.to_xarray(se / point.value, name="cv", units="1")
     surface = xr.Dataset(arrays)
     surface.attrs = {

@@ -1,4 +1,4 @@
-"""Is the mask large and fine enough for the movements that the fit found?"""
+"""Whether the mask is large and fine enough for the movements that the fit found."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from scipy.spatial import cKDTree
 from secr_nea._typing import FloatArray
 from secr_nea.estimate import Estimate
 from secr_nea.inference.detectability import pdot
+from secr_nea.units import M2_PER_KM2
 
 BIAS_LIMIT = 0.01
 SPACING_LIMIT = 0.6
@@ -58,7 +59,7 @@ def check_mask(estimate: Estimate) -> pd.DataFrame:
     for survey in estimate.model.surveys:
         operating = survey.traps.effort.sum(axis=1) > 0.0
         tree = cKDTree(survey.traps.xy[operating])
-        buffer = float(tree.query(survey.mask.xy)[0].max())
+        buffer = float(_nearest(tree, survey.mask.xy).max())
         inside = float(pdot(estimate, survey=survey.name).sum()) * survey.mask.cell_area
         outside = _outside_mass(estimate, survey.name, tree, buffer, sigma)
         bias = outside * _habitat_share(survey.mask.area, tree, buffer) / max(inside, 1e-300)
@@ -74,13 +75,18 @@ def check_mask(estimate: Estimate) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("survey")
 
 
+def _nearest(tree: cKDTree, xy: FloatArray) -> FloatArray:
+    """Distance from each point to its nearest trap, metres."""
+    return np.asarray(tree.query(xy)[0], dtype=np.float64)
+
+
 def _lattice(tree: cKDTree, reach: float) -> tuple[FloatArray, FloatArray, float]:
     """Regular points around the traps, their distance to the nearest trap, their area in km2."""
     low, high = tree.data.min(axis=0) - reach, tree.data.max(axis=0) + reach
     step = float(np.sqrt(np.prod(high - low) / _RING_POINTS))
     axes = [np.arange(a + step / 2.0, b, step) for a, b in zip(low, high, strict=True)]
     xy = np.stack(np.meshgrid(*axes), axis=-1).reshape(-1, 2)
-    return xy, tree.query(xy)[0], step**2 / 1e6
+    return xy, _nearest(tree, xy), step**2 / M2_PER_KM2
 
 
 def _outside_mass(
@@ -99,9 +105,7 @@ def _habitat_share(mask_area: float, tree: cKDTree, buffer: float) -> float:
     return min(1.0, mask_area / max(float((distance <= buffer).sum()) * area, 1e-300))
 
 
-def effective_area_by_buffer(
-    estimate: Estimate, *, survey: str, n_steps: int = 40
-) -> pd.DataFrame:
+def effective_area_by_buffer(estimate: Estimate, *, survey: str, n_steps: int = 40) -> pd.DataFrame:
     """Effective sampling area of the part of the mask within a distance of the traps.
 
     Parameters
@@ -120,7 +124,7 @@ def effective_area_by_buffer(
     """
     item = next(s for s in estimate.model.surveys if s.name == survey)
     operating = item.traps.effort.sum(axis=1) > 0.0
-    distance = cKDTree(item.traps.xy[operating]).query(item.mask.xy)[0]
+    distance = _nearest(cKDTree(item.traps.xy[operating]), item.mask.xy)
     p = pdot(estimate, survey=survey)
     buffers = np.linspace(distance.max() / n_steps, distance.max(), n_steps)
     order = np.argsort(distance)

@@ -121,10 +121,7 @@ def real_parameters(estimate: Estimate, *, level: float = 0.95) -> pd.DataFrame:
     tables = []
     for parameter in estimate.model.parameters.values():
         grid = reference_grid(estimate, parameter)
-        if parameter.design is None:
-            rows = np.empty((1, 0))
-        else:
-            rows = parameter.design.apply(grid)
+        rows = np.empty((1, 0)) if parameter.design is None else parameter.design.apply(grid)
         table = _natural(estimate, parameter, rows, level)
         table.insert(1, "at", [_row_text(grid, i) for i in range(len(grid))])
         tables.append(table)
@@ -160,9 +157,7 @@ def reference_grid(estimate: Estimate, parameter: Parameter) -> pd.DataFrame:
         for name, column in frame.items()
         if isinstance(column.dtype, pd.CategoricalDtype)
     }
-    numbers = {
-        name: float(column.mean()) for name, column in frame.items() if name not in factors
-    }
+    numbers = {name: float(column.mean()) for name, column in frame.items() if name not in factors}
     n_combinations = int(np.prod([len(levels) for levels in factors.values()], initial=1))
     if n_combinations <= _MOST_ROWS:
         combinations = list(itertools.product(*factors.values()))
@@ -183,6 +178,7 @@ def reference_grid(estimate: Estimate, parameter: Parameter) -> pd.DataFrame:
 def _row_text(grid: pd.DataFrame, i: int) -> str:
     parts = []
     for name, value in grid.iloc[i].items():
-        shown = f"{value:.4g}" if isinstance(value, float | np.floating) else str(value)
+        is_number = isinstance(value, float | np.floating)
+        shown = f"{round(value, 9) + 0.0:.4g}" if is_number else str(value)
         parts.append(f"{name}={shown}")
     return ", ".join(parts)

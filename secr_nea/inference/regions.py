@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 WHOLE = "whole mask"
 
 
-def region_points(
-    mask: HabitatMask, region: Any, by: str | None = None
-) -> dict[str, BoolArray]:
+def region_points(mask: HabitatMask, region: Any, by: str | None = None) -> dict[str, BoolArray]:
     """Points of each region.
 
     Parameters

@@ -219,9 +219,7 @@ def block_adjoint(
                 if function.is_fused:
                     d_values[b][t] = _half_normal_contract(item, d_log_hazard, log_hazard)
                 else:
-                    slopes = function.slopes(
-                        _tile_distances(item.block, start, stop), *item.values
-                    )
+                    slopes = function.slopes(_tile_distances(item.block, start, stop), *item.values)
                     for v in range(n_values):
                         d_values[b][t, v] = _contract(d_log_hazard, slopes[v])
 

@@ -20,6 +20,7 @@ from secr_nea.likelihood.blocks import (
 from secr_nea.likelihood.population import POPULATION_TERMS, PopulationTerm
 from secr_nea.likelihood.tables import Block, build_block
 from secr_nea.model import Model
+from secr_nea.parameters import sum_by_row
 from secr_nea.units import animals_per_cell
 
 
@@ -181,12 +182,12 @@ class Likelihood:
         d_values = [np.zeros(n_rows) for _ in self.model.detection.parameters]
         for block, adjoint in zip(self.blocks, adjoints, strict=True):
             for d_value, part in zip(d_values, adjoint.values, strict=True):
-                d_value += np.bincount(block.column_row, weights=part, minlength=n_rows)
+                d_value += sum_by_row(block.column_row, part, n_rows)
         gradient = self.model.pull_back_detection(coefficients, d_values)
         density = self.model.parameters["D"]
         d_log = np.concatenate([adjoint.log_weight for adjoint in adjoints])
         row_of = np.concatenate(self._density_rows)
-        d_density = np.bincount(row_of, weights=d_log, minlength=len(density.rows))
+        d_density = sum_by_row(row_of, d_log, len(density.rows))
         gradient[density.slice] = density.pull_back(
             coefficients, d_density / density.values(coefficients)
         )

@@ -7,6 +7,7 @@ import numpy as np
 from secr_nea._typing import FloatArray, IntArray
 from secr_nea.likelihood.blocks import BlockInput, block_adjoint, block_sums, tile_log_hazard
 from secr_nea.likelihood.evaluate import Likelihood
+from secr_nea.parameters import sum_by_row
 
 _TILE = 2048
 
@@ -131,7 +132,5 @@ def expected_detected(
     value = float(block_sums(inputs, model.detection)[0].detected[0])
     adjoint = block_adjoint(inputs, model.detection, [np.empty(0)], [np.ones(1)])[0]
     n_rows = len(model.detection_rows.frame)
-    d_values = [
-        np.bincount(block.column_row, weights=part, minlength=n_rows) for part in adjoint.values
-    ]
+    d_values = [sum_by_row(block.column_row, part, n_rows) for part in adjoint.values]
     return value, model.pull_back_detection(coefficients, d_values), adjoint.log_weight

@@ -11,7 +11,7 @@ from scipy.special import gammaln
 from secr_nea._kernels.tiles import Tables
 from secr_nea._typing import FloatArray, IntArray
 from secr_nea.likelihood.encounters import ENCOUNTERS
-from secr_nea.parameters import Parameter
+from secr_nea.parameters import Parameter, sum_by_row
 from secr_nea.survey import Survey
 
 
@@ -139,9 +139,7 @@ def build_block(survey: Survey, rows: IntArray, parameters: Sequence[Parameter])
     occasions = _grouped(
         animal[with_competing], term.reshape(-1), count[with_competing], captures.n_animals
     )
-    exposure = np.bincount(
-        column.reshape(-1), weights=traps.effort.reshape(-1), minlength=len(column_site)
-    )
+    exposure = sum_by_row(column.reshape(-1), traps.effort.reshape(-1), len(column_site))
     exposed = np.flatnonzero(exposure > 0.0)
     tables = Tables(
         base=np.array([-1], dtype=np.int64),
@@ -210,6 +208,6 @@ def _grouped(
     keys, position = np.unique(
         np.column_stack([animal, item]).astype(np.int64), axis=0, return_inverse=True
     )
-    total = np.bincount(position.reshape(-1), weights=count, minlength=len(keys))
+    total = sum_by_row(position.reshape(-1), count, len(keys))
     start = np.searchsorted(keys[:, 0], np.arange(n_animals + 1)).astype(np.int64)
-    return start, np.ascontiguousarray(keys[:, 1]), total[: len(keys)].astype(np.float64)
+    return start, np.ascontiguousarray(keys[:, 1]), total[: len(keys)]
