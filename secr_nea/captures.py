@@ -400,6 +400,17 @@ def _check_against_detector(captures: CaptureHistory) -> None:
             "Use detector='count', or collapse the repeats with drop_duplicates() on animal, "
             "occasion and trap."
         )
+    taken = detector == "multi"
+    pairs = np.column_stack([captures.animal, captures.occasion])
+    _, place, times = np.unique(pairs, axis=0, return_inverse=True, return_counts=True)
+    in_many = np.bincount(place.reshape(-1), weights=captures.count * taken, minlength=len(times))
+    twice = taken & (in_many[place.reshape(-1)] > 1)
+    if twice.any():
+        raise DataError(
+            "A multi-catch trap holds an animal until the end of the occasion, so that it is "
+            f"detected once per occasion at most: {_records_told(captures, twice)}. "
+            "Use detector='binary' or 'count', or correct the occasions."
+        )
     effort = captures.traps.effort[captures.trap, captures.occasion]
     too_many = (detector == "binomial") & (captures.count > effort)
     if too_many.any():

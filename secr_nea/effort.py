@@ -20,6 +20,8 @@ DETECTORS = {
     "proximity": "binary",
     "binomial": "binomial",
     "binomial_count": "binomial",
+    "multi": "multi",
+    "multi_catch": "multi",
 }
 """Accepted detector words and the canonical word of each."""
 

@@ -57,9 +57,15 @@ class FitResult(Estimate):
         """Real parameters at new covariates; see `secr_nea.inference.predict`."""
         return inference.predict(self, newdata, parameters=parameters, level=level)
 
-    def pdot(self, xy: FloatArray | None = None, *, survey: str | None = None) -> FloatArray:
+    def pdot(
+        self,
+        xy: FloatArray | None = None,
+        *,
+        survey: str | None = None,
+        group: str | None = None,
+    ) -> FloatArray:
         """Probability of detection by activity centre; see `secr_nea.inference.pdot`."""
-        return inference.pdot(self, xy, survey=survey)
+        return inference.pdot(self, xy, survey=survey, group=group)
 
     def effective_sampling_area(self, *, level: float = 0.95) -> pd.DataFrame:
         """Effective sampling area, km2; see `secr_nea.inference.effective_sampling_area`."""
@@ -69,11 +75,14 @@ class FitResult(Estimate):
         self,
         *,
         survey: str | None = None,
+        group: str | None = None,
         mask: HabitatMask | None = None,
         level: float = 0.95,
     ) -> xr.Dataset:
         """Density per 100 km2 on its grid; see `secr_nea.inference.density_surface`."""
-        return inference.density_surface(self, survey=survey, mask=mask, level=level)
+        return inference.density_surface(
+            self, survey=survey, group=group, mask=mask, level=level
+        )
 
     def abundance(
         self,
@@ -115,6 +124,8 @@ def fit(
     fixed: Mapping[str, float] | None = None,
     links: Mapping[str, str] | None = None,
     population: str = "poisson",
+    classes: str | int | None = None,
+    groups: str | None = None,
     start: Estimate | Mapping[str, float] | None = None,
     progress: bool = True,
     **formulas: str,
@@ -131,8 +142,12 @@ def fit(
         Real parameters held at a natural-scale value.
     links : mapping of str to str, optional
         Link of a real parameter where the default does not suit.
-    population : {"poisson", "binomial"}
-        Distribution of the number of animals.
+    population : {"poisson", "binomial", "conditional"}
+        Distribution of the number of animals; ``"conditional"`` leaves density out.
+    classes : str or int, optional
+        Animal covariate such as ``"sex"`` (missing = unknown), or 2 or 3 latent classes.
+    groups : str, optional
+        Complete animal covariate whose levels have densities of their own.
     start : FitResult or mapping of coefficient name to float, optional
         Where to start; coefficients are matched by name, so a simpler fit will do.
     progress : bool
@@ -162,7 +177,7 @@ def fit(
     True
     """
     if isinstance(surveys, Model):
-        given = bool(formulas or fixed or links) or population != "poisson"
+        given = bool(formulas or fixed or links or classes or groups) or population != "poisson"
         if given or detection != "hazard_half_normal":
             raise ModelError("A Model is complete; give formulas and options when building it.")
         model = surveys
@@ -173,6 +188,8 @@ def fit(
             fixed=fixed,
             links=links,
             population=population,
+            classes=classes,
+            groups=groups,
             **formulas,
         )
     if isinstance(start, Estimate):

@@ -12,7 +12,9 @@ import pandas as pd
 from secr_nea._typing import FloatArray, IntArray
 from secr_nea.errors import ModelError
 from secr_nea.formula import formula_variables
+from secr_nea.individuals import Individuals
 from secr_nea.mask import HabitatMask
+from secr_nea.responses import ANIMAL_RESPONSES, TRAP_RESPONSES, trap_state
 from secr_nea.survey import Survey
 
 SESSION_WORDS = ("session", "session_trend")
@@ -116,8 +118,9 @@ def density_frame(
     names: Sequence[str],
     location: Location,
     masks: Sequence[HabitatMask] | None = None,
+    groups: Individuals | None = None,
 ) -> pd.DataFrame:
-    """Values of density covariates at all mask points, survey after survey.
+    """Values of density covariates at all mask points: survey after survey, group after group.
 
     Parameters
     ----------
@@ -128,10 +131,12 @@ def density_frame(
         Scaling of ``x`` and ``y``.
     masks : sequence of HabitatMask, optional
         Other masks, one per survey, for prediction; the surveys' own by default.
+    groups : Individuals, optional
+        Groups with densities of their own: each survey's points come once for each group.
 
     Returns
     -------
-    DataFrame, one row per mask point
+    DataFrame, one row per mask point (and group)
 
     Raises
     ------
@@ -139,9 +144,18 @@ def density_frame(
         If a mask lacks a covariate.
     """
     used = list(masks) if masks is not None else [survey.mask for survey in surveys]
+    if groups is not None and groups.grouped:
+        n_groups = groups.n_levels
+        sizes = [mask.n_points for mask in used for _ in groups.levels]
+        surveys = [survey for survey in surveys for _ in groups.levels]
+        used = [mask for mask in used for _ in groups.levels]
+        labels = np.repeat(list(groups.levels) * (len(sizes) // n_groups), sizes)
     frame: dict[str, Any] = {}
-    session_levels = [survey.name for survey in surveys]
+    session_levels = list(dict.fromkeys(survey.name for survey in surveys))
     for name in names:
+        if groups is not None and groups.grouped and name == groups.variable:
+            frame[name] = _column(name, [labels], groups.levels)
+            continue
         has_column = [name in mask.covariates for mask in used]
         if all(has_column):
             frame[name] = _column(name, [mask.covariates[name] for mask in used])
@@ -151,6 +165,8 @@ def density_frame(
             frame[name] = (xy - location.mean[axis]) / location.sd[axis]
         elif name in SESSION_WORDS or all(name in survey.covariates for survey in surveys):
             values = _survey_values(surveys, name)
+            if name == "session_trend":
+                values = [float(session_levels.index(survey.name)) for survey in surveys]
             parts = [np.repeat(v, m.n_points) for v, m in zip(values, used, strict=True)]
             frame[name] = _column(name, parts, session_levels if name == "session" else None)
         else:
@@ -163,8 +179,8 @@ def density_frame(
     return pd.DataFrame(frame, index=range(sum(mask.n_points for mask in used)))
 
 
-def detection_names(surveys: Sequence[Survey]) -> list[str]:
-    """Names that a detection formula may use.
+def survey_names(surveys: Sequence[Survey]) -> list[str]:
+    """Names that a formula for whole surveys (class proportions) may use.
 
     Parameters
     ----------
@@ -173,7 +189,42 @@ def detection_names(surveys: Sequence[Survey]) -> list[str]:
     Returns
     -------
     list of str
-        Covariates of traps, traps x occasions, occasions and surveys, session and occasion words.
+    """
+    return [*SESSION_WORDS, *_common([survey.covariates for survey in surveys])]
+
+
+def survey_frame(surveys: Sequence[Survey], names: Sequence[str]) -> pd.DataFrame:
+    """Values of survey covariates, one row per survey.
+
+    Parameters
+    ----------
+    surveys : sequence of Survey
+    names : sequence of str
+
+    Returns
+    -------
+    DataFrame
+    """
+    levels = [survey.name for survey in surveys]
+    frame = {
+        name: _column(name, [_survey_values(surveys, name)], levels if name == "session" else None)
+        for name in names
+    }
+    return pd.DataFrame(frame, index=range(len(surveys)))
+
+
+def detection_names(surveys: Sequence[Survey]) -> list[str]:
+    """Names that a detection formula may use, beside classes and covariates of animals.
+
+    Parameters
+    ----------
+    surveys : sequence of Survey
+
+    Returns
+    -------
+    list of str
+        Covariates of traps, traps x occasions, occasions and surveys, session and occasion words,
+        learned responses.
     """
     groups = [
         _common([survey.traps.covariates for survey in surveys]),
@@ -181,6 +232,8 @@ def detection_names(surveys: Sequence[Survey]) -> list[str]:
         _common([survey.occasion_covariates for survey in surveys]),
         list(OCCASION_WORDS),
         list(SESSION_WORDS),
+        list(ANIMAL_RESPONSES),
+        list(TRAP_RESPONSES),
         _common([survey.covariates for survey in surveys]),
     ]
     return list(dict.fromkeys(name for group in groups for name in group))
@@ -193,72 +246,113 @@ class DetectionFrame:
     Parameters
     ----------
     frame : DataFrame, n_rows rows
-    rows : tuple of int64 arrays, one per survey, each (n_traps, n_occasions)
-        Row of ``frame`` for each trap and occasion; traps share a row over occasions when no
-        covariate changes with the occasion.
+    rows : tuple of int64 arrays, one per survey
+        Row of ``frame`` for each class, pattern of animal covariates, state of the learned
+        response, trap and occasion: shape (n_classes, n_patterns, n_states, n_traps,
+        n_occasions). Entries share a row where nothing that formulas use tells them apart.
     """
 
     frame: pd.DataFrame
     rows: tuple[IntArray, ...]
 
 
-def detection_frame(surveys: Sequence[Survey], names: Sequence[str]) -> DetectionFrame:
-    """Values of detection covariates for each survey, trap and, where needed, occasion.
+def detection_frame(
+    surveys: Sequence[Survey], names: Sequence[str], individuals: Individuals
+) -> DetectionFrame:
+    """Values of detection covariates for each survey, trap and, where needed, more.
 
     Parameters
     ----------
     surveys : sequence of Survey
     names : sequence of str
-        Which of `detection_names` to take.
+        The variables that formulas use.
+    individuals : Individuals
 
     Returns
     -------
     DetectionFrame
     """
-    varies = any(
+    occasions_differ = any(
         name in OCCASION_WORDS
-        or name in surveys[0].traps.varying_covariates
-        or (name in surveys[0].occasion_covariates and name not in surveys[0].traps.covariates)
+        or name in TRAP_RESPONSES
+        or any(name in survey.traps.varying_covariates for survey in surveys)
+        or any(
+            name in survey.occasion_covariates and name not in survey.traps.covariates
+            for survey in surveys
+        )
         for name in names
     )
-    shapes = [(s.traps.n_traps, s.traps.n_occasions if varies else 1) for s in surveys]
-    frame = {name: _detection_column(surveys, name, shapes) for name in names}
     rows: list[IntArray] = []
+    places: list[IntArray] = []
     start = 0
-    for survey, (n_traps, n_levels) in zip(surveys, shapes, strict=True):
-        index = start + np.arange(n_traps * n_levels, dtype=np.int64).reshape(n_traps, n_levels)
-        rows.append(np.broadcast_to(index, (n_traps, survey.traps.n_occasions)))
-        start += n_traps * n_levels
+    for survey, own in zip(surveys, individuals.surveys, strict=True):
+        full = (
+            individuals.n_levels,
+            len(own.patterns),
+            2 if individuals.response else 1,
+            survey.traps.n_traps,
+            survey.traps.n_occasions,
+        )
+        used = (
+            full[0] if individuals.variable in names else 1,
+            full[1],
+            full[2],
+            full[3],
+            full[4] if occasions_differ else 1,
+        )
+        size = int(np.prod(used))
+        index = start + np.arange(size, dtype=np.int64).reshape(used)
+        rows.append(np.broadcast_to(index, full))
+        places.append(np.indices(used).reshape(5, size))
+        start += size
+    frame = {name: _detection_column(surveys, individuals, name, places) for name in names}
     return DetectionFrame(pd.DataFrame(frame, index=range(start)), tuple(rows))
 
 
 def _detection_column(
-    surveys: Sequence[Survey], name: str, shapes: Sequence[tuple[int, int]]
+    surveys: Sequence[Survey], individuals: Individuals, name: str, places: Sequence[IntArray]
 ) -> Any:
-    """One column of the detection frame: (trap, occasion) in row-major order, joined."""
-    parts = []
-    for index, (survey, (n_traps, n_levels)) in enumerate(zip(surveys, shapes, strict=True)):
-        traps = survey.traps
-        if name in traps.covariates:
-            part = pd.Series(traps.covariates[name]).repeat(n_levels)
-        elif name in traps.varying_covariates:
-            part = pd.Series(np.asarray(traps.varying_covariates[name]).reshape(-1))
-        elif name in survey.occasion_covariates:
-            values = survey.occasion_covariates[name]
-            part = pd.concat([pd.Series(values)] * n_traps, ignore_index=True)
-        elif name == "occasion":
-            part = pd.Series(np.tile(np.arange(1, n_levels + 1), n_traps))
-        elif name == "occasion_trend":
-            part = pd.Series(np.tile(np.arange(float(n_levels)), n_traps))
-        else:
-            value = _survey_values(surveys, name)[index]
-            part = pd.Series([value] * (n_traps * n_levels))
-        parts.append(part)
+    """One column of the detection frame, all surveys joined."""
+    parts = [
+        _survey_column(surveys, individuals, name, b, place) for b, place in enumerate(places)
+    ]
     if name == "session":
         return _column(name, parts, [survey.name for survey in surveys])
-    if name == "occasion" and name not in surveys[0].traps.covariates:
-        return _column(name, parts, list(range(1, max(n for _, n in shapes) + 1)))
+    if name == individuals.variable:
+        return _column(name, parts, individuals.levels)
+    if name == "occasion":
+        most = max(survey.traps.n_occasions for survey in surveys)
+        return _column(name, parts, list(range(1, most + 1)))
     return _column(name, parts)
+
+
+def _survey_column(
+    surveys: Sequence[Survey], individuals: Individuals, name: str, b: int, place: IntArray
+) -> Any:
+    """Values of one variable of survey b at (class, pattern, state, trap, occasion) places."""
+    of_class, pattern, state, trap, occasion = place
+    survey = surveys[b]
+    traps = survey.traps
+    patterns = individuals.surveys[b].patterns
+    if name == individuals.variable:
+        return pd.Series(np.array(individuals.levels, dtype=object)[of_class])
+    if name == individuals.response:
+        return pd.Series(state.astype(np.float64))
+    if name in patterns:
+        return patterns[name].iloc[pattern].reset_index(drop=True)
+    if name in traps.covariates:
+        return traps.covariates[name].iloc[trap].reset_index(drop=True)
+    if name in traps.varying_covariates:
+        return pd.Series(np.asarray(traps.varying_covariates[name])[trap, occasion])
+    if name in survey.occasion_covariates:
+        return survey.occasion_covariates[name].iloc[occasion].reset_index(drop=True)
+    if name == "occasion":
+        return pd.Series(occasion + 1)
+    if name == "occasion_trend":
+        return pd.Series(occasion.astype(np.float64))
+    if name in TRAP_RESPONSES:
+        return pd.Series(trap_state(name, survey.captures)[trap, occasion])
+    return pd.Series([_survey_values(surveys, name)[b]] * len(trap))
 
 
 def variables_of(formulas: Sequence[str], available: Sequence[str]) -> list[str]:

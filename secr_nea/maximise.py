@@ -14,6 +14,7 @@ from secr_nea._typing import FloatArray
 from secr_nea.diagnosis import Diagnosis, verdict
 from secr_nea.errors import FitError
 from secr_nea.estimate import Estimate
+from secr_nea.individuals import LATENT
 from secr_nea.likelihood import Likelihood, likelihood_of
 from secr_nea.model import Model
 from secr_nea.start import chained_start, crude_starts, first_sigma
@@ -21,6 +22,7 @@ from secr_nea.start import chained_start, crude_starts, first_sigma
 # A coefficient with a larger standard error, in units of the predictor, is called flat.
 _FLAT_SE = 30.0
 _GAIN = 1e-6  # log-likelihood that may be left at a maximum
+_MOST_STARTS = 6
 _COARSE_POINTS = 3000  # a larger mask is first tried at about this many points
 
 
@@ -252,8 +254,8 @@ def maximise(
             )
         begin = search.approach(starts[0])
         best = search.climb(begin)
-        if not _is_maximum(best, search.full):
-            best = search.look_elsewhere(best, begin[0], starts[1:])
+        if model.individuals.variable == LATENT or not _is_maximum(best, search.full):
+            best = search.look_elsewhere(best, begin[0], starts[1:_MOST_STARTS])
         evaluations = search.n_evaluations
     return _estimate(search.full, best, evaluations, time.perf_counter() - began)
 

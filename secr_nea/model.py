@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import difflib
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
+from scipy import special
 
 from secr_nea._typing import FloatArray
 from secr_nea.detection import DetectionFunction, detection_function
-from secr_nea.errors import ModelError
+from secr_nea.errors import ModelError, SecrWarning
 from secr_nea.formula import as_text, design
 from secr_nea.frames import (
     DetectionFrame,
@@ -21,8 +23,11 @@ from secr_nea.frames import (
     density_names,
     detection_frame,
     detection_names,
+    survey_frame,
+    survey_names,
     variables_of,
 )
+from secr_nea.individuals import LATENT, individuals_of, single_response
 from secr_nea.links import link
 from secr_nea.parameters import (
     DEFAULT_LINKS,
@@ -34,8 +39,8 @@ from secr_nea.parameters import (
 from secr_nea.survey import Survey, as_surveys
 from secr_nea.units import M2_PER_KM2
 
-POPULATIONS = ("poisson", "binomial")
-"""How the number of animals varies: Poisson, or a fixed number of which each is detected or not."""
+POPULATIONS = ("poisson", "binomial", "conditional")
+"""How the number of animals enters: Poisson; a fixed number; or not at all, given those detected."""
 
 
 class Model:
@@ -51,8 +56,18 @@ class Model:
         Real parameters held at a value on their natural scale.
     links : mapping of str to str, optional
         ``"log"``, ``"logit"`` or ``"identity"`` for a real parameter.
-    population : {"poisson", "binomial"}
-        Distribution of the number of animals.
+    population : {"poisson", "binomial", "conditional"}
+        Distribution of the number of animals. ``"conditional"`` is the likelihood given the
+        animals that were detected: there is no ``D``, and formulas of detection may use animal
+        covariates; density is derived (`secr_nea.inference.derived_density`).
+    classes : str or int, optional
+        Classes of animals that differ in detection: an animal covariate such as ``"sex"``
+        (missing = unknown: the hybrid mixture), or 2 or 3 latent classes. Formulas of detection
+        may use the covariate's name, or ``latent_class``; ``pmix`` is the proportion of each
+        class after the first.
+    groups : str, optional
+        Complete animal covariate whose levels have densities of their own; ``D`` is ``~ group``
+        unless given.
     **formulas : str
         Formula of each real parameter, ``"~ 1"`` unless given: ``D`` (animals per 100 km2), the
         parameters of the detection function (``lambda0`` or ``g0`` per unit effort, ``sigma`` in
@@ -87,6 +102,8 @@ class Model:
         fixed: Mapping[str, float] | None = None,
         links: Mapping[str, str] | None = None,
         population: str = "poisson",
+        classes: str | int | None = None,
+        groups: str | None = None,
         **formulas: str,
     ) -> None:
         self.surveys = as_surveys(surveys)
@@ -97,7 +114,7 @@ class Model:
             )
         self.population = population
         held = dict(fixed or {})
-        names = self._parameter_names({*formulas, *held})
+        names = self._parameter_names({*formulas, *held}, classes)
         _check_names(names, {*formulas, *held, *(links or {})}, self.detection)
         both = sorted(set(formulas) & set(held))
         if both:
@@ -105,55 +122,158 @@ class Model:
                 f"{', '.join(both)} has a formula and is fixed as well; give one of the two."
             )
         self.formulas: Mapping[str, str] = MappingProxyType(
-            {name: as_text(formulas.get(name, "~ 1")) for name in names if name not in held}
+            {
+                name: as_text(formulas.get(name, _default_formula(name, groups)))
+                for name in names
+                if name not in held
+            }
         )
         self.links: Mapping[str, str] = MappingProxyType(
-            {name: (links or {}).get(name, DEFAULT_LINKS[name]) for name in names}
+            {
+                name: (links or {}).get(name, DEFAULT_LINKS[name.split("[")[0]])
+                for name in names
+            }
         )
         self.location = Location.of(self.surveys)
+        self._variables = self._detection_variables(classes, groups)
+        self.individuals = individuals_of(
+            self.surveys,
+            classes=classes,
+            groups=groups,
+            covariates=[v for v in self._variables if v in self._animal_covariates(classes)],
+            response=single_response(self._variables),
+        )
         self.parameters: Mapping[str, Parameter] = MappingProxyType(self._build(names, held))
+        if groups is not None and "D" in formulas and groups not in self._density_variables():
+            warnings.warn(
+                f"D does not use {groups!r}: the groups are taken to be equally dense. Give "
+                f"D='~ {groups}' unless that is meant.",
+                SecrWarning,
+                stacklevel=3,
+            )
 
-    def _parameter_names(self, given: set[str]) -> tuple[str, ...]:
-        """D and the parameters of the detection function, with a0 where the user gives it."""
+    def _parameter_names(self, given: set[str], classes: str | int | None) -> tuple[str, ...]:
+        """D, the parameters of the detection function (or a0), and pmix for classes."""
         own = self.detection.parameters
         if "a0" in given:
             if own[0] in given:
                 raise ModelError(f"a0 takes the place of {own[0]}; give one of the two.")
             own = ("a0", *own[1:])
-        return ("D", *own)
+        density = () if self.population == "conditional" else ("D",)
+        mixing = () if classes is None else ("pmix",)
+        return (*density, *own, *mixing)
+
+    def _animal_covariates(self, classes: str | int | None) -> list[str]:
+        """Animal covariates that formulas of detection may use: in the conditional likelihood."""
+        if self.population != "conditional":
+            return []
+        tables = [survey.captures.covariates for survey in self.surveys]
+        common = [str(c) for c in tables[0] if all(c in table for table in tables)]
+        return [name for name in common if name != classes]
+
+    def _detection_variables(self, classes: str | int | None, groups: str | None) -> list[str]:
+        """Variables that the formulas of detection use."""
+        formulas = [text for name, text in self.formulas.items() if name not in ("D", "pmix")]
+        own = [LATENT] if isinstance(classes, int) else [n for n in (classes, groups) if n]
+        available = [*own, *self._animal_covariates(classes), *detection_names(self.surveys)]
+        return variables_of(formulas, available)
+
+    def _density_variables(self) -> list[str]:
+        formulas = [self.formulas["D"]] if "D" in self.formulas else []
+        grouped = [self.individuals.variable] if self.individuals.grouped else []
+        return variables_of(formulas, [*grouped, *density_names(self.surveys)])
 
     def _build(self, names: tuple[str, ...], held: Mapping[str, float]) -> dict[str, Parameter]:
         """Materialise every formula, in the order of the coefficients."""
         parameters: dict[str, Parameter] = {}
         start = 0
         for name in names:
-            frame = self._density_frame() if name == "D" else self.detection_rows.frame
-            if name in held:
-                parameters[name] = fixed_parameter(
-                    name, link(self.links[name]), held[name], len(frame), start
-                )
-            else:
-                built = design(self.formulas[name], frame, name)
-                parameters[name] = estimated_parameter(name, link(self.links[name]), built, start)
-            start += parameters[name].n_coefficients
+            frame = self._frame_of(name)
+            for key in self._keys(name):
+                chosen = link(self.links[name])
+                if name in held:
+                    made = fixed_parameter(key, chosen, held[name], len(frame), start)
+                else:
+                    made = estimated_parameter(
+                        key, chosen, design(self.formulas[name], frame, name), start
+                    )
+                parameters[key] = made
+                start += made.n_coefficients
         return parameters
 
-    def _density_frame(self) -> pd.DataFrame:
-        formulas = [self.formulas["D"]] if "D" in self.formulas else []
-        names = variables_of(formulas, density_names(self.surveys))
-        return density_frame(self.surveys, names, self.location)
+    def _keys(self, name: str) -> tuple[str, ...]:
+        """Name of a parameter; with three or more classes pmix has one for each but the first."""
+        if name != "pmix" or self.individuals.n_levels == 2:
+            return (name,)
+        return tuple(f"pmix[{level}]" for level in self.individuals.levels[1:])
+
+    def _frame_of(self, name: str) -> pd.DataFrame:
+        """Data of a parameter's formula: mask points, surveys, or traps and occasions."""
+        if name == "D":
+            return density_frame(
+                self.surveys, self._density_variables(), self.location, groups=self.individuals
+            )
+        if name == "pmix":
+            variables = variables_of([self.formulas.get("pmix", "~ 1")], survey_names(self.surveys))
+            return survey_frame(self.surveys, variables)
+        return self.detection_rows.frame
 
     @cached_property
     def detection_rows(self) -> DetectionFrame:
-        """Covariates of detection: a row per trap, and per occasion where they change."""
-        formulas = [text for name, text in self.formulas.items() if name != "D"]
-        names = variables_of(formulas, detection_names(self.surveys))
-        return detection_frame(self.surveys, names)
+        """Covariates of detection: a row per trap, and per occasion, class ... where they matter."""
+        return detection_frame(self.surveys, self._variables, self.individuals)
 
     @property
     def detection_parameters(self) -> tuple[Parameter, ...]:
         """Parameters of detection in the order of the detection function (a0 as amplitude)."""
-        return tuple(p for name, p in self.parameters.items() if name != "D")
+        own = {"a0", *self.detection.parameters}
+        return tuple(p for name, p in self.parameters.items() if name in own)
+
+    @property
+    def mixing_parameters(self) -> tuple[Parameter, ...]:
+        """Predictors of the class proportions, one for each class after the first."""
+        return tuple(p for name, p in self.parameters.items() if name.startswith("pmix"))
+
+    def class_proportions(self, coefficients: FloatArray) -> FloatArray:
+        """Proportion of each class in each survey.
+
+        Parameters
+        ----------
+        coefficients : float64 array, shape (n_coefficients,)
+
+        Returns
+        -------
+        float64 array, shape (n_surveys, n_classes)
+            Rows sum to 1; a single column of ones without classes.
+
+        Notes
+        -----
+        proportion of class c = exp(eta_c) / sum exp(eta), with eta of the first class 0.
+        """
+        eta = np.zeros((len(self.surveys), 1 + len(self.mixing_parameters)))
+        for c, parameter in enumerate(self.mixing_parameters, start=1):
+            eta[:, c] = parameter.predictor(coefficients)[parameter.row_of]
+        return np.asarray(special.softmax(eta, axis=1))
+
+    def pull_back_proportions(
+        self, coefficients: FloatArray, d_log: FloatArray, gradient: FloatArray
+    ) -> None:
+        """Add the derivative through the class proportions to a gradient.
+
+        Parameters
+        ----------
+        coefficients : float64 array, shape (n_coefficients,)
+        d_log : float64 array, shape (n_surveys, n_classes)
+            Derivative to the logarithm of each proportion.
+        gradient : float64 array, shape (n_coefficients,)
+            Changed in place.
+        """
+        proportions = self.class_proportions(coefficients)
+        d_eta = d_log - proportions * d_log.sum(axis=1, keepdims=True)
+        for c, parameter in enumerate(self.mixing_parameters, start=1):
+            if parameter.fixed is None:
+                distinct = sum_by_row(parameter.row_of, d_eta[:, c], len(parameter.rows))
+                gradient[parameter.slice] += parameter.rows.T @ distinct
 
     @property
     def coefficient_names(self) -> tuple[str, ...]:
@@ -255,6 +375,11 @@ class Model:
         return f"Model({self.detection.name}; {parts})"
 
 
+def _default_formula(name: str, groups: str | None) -> str:
+    """Every parameter is constant, but groups differ in density."""
+    return f"~ {groups}" if name == "D" and groups is not None else "~ 1"
+
+
 def _check_names(names: Sequence[str], given: set[str], function: DetectionFunction) -> None:
     unknown = sorted(given - set(names))
     if not unknown:
@@ -263,5 +388,5 @@ def _check_names(names: Sequence[str], given: set[str], function: DetectionFunct
     hint = f" Did you mean {near[0]!r}?" if near else ""
     raise ModelError(
         f"{', '.join(unknown)} is not a parameter of {function.name}.{hint} "
-        f"Its parameters are D, {', '.join(function.parameters)} (or a0 for {function.amplitude})."
+        f"Its parameters are {', '.join(names)} (or a0 for {function.amplitude})."
     )

@@ -19,6 +19,7 @@ DEFAULT_LINKS = {
     "sigma": "log",
     "z": "log",
     "w": "log",
+    "pmix": "logit",
 }
 """Link of each parameter unless the user says otherwise."""
 
@@ -30,6 +31,7 @@ UNITS = {
     "sigma": "m",
     "z": "",
     "w": "m",
+    "pmix": "proportion",
 }
 """Unit of each parameter on its natural scale."""
 

@@ -9,6 +9,7 @@ from scipy.optimize import brentq
 
 from secr_nea._typing import FloatArray
 from secr_nea.detection import DetectionFunction
+from secr_nea.individuals import LATENT
 from secr_nea.model import Model
 from secr_nea.parameters import Parameter
 from secr_nea.survey import Survey
@@ -113,9 +114,20 @@ def natural_start(model: Model, sigma: float) -> dict[str, float]:
     )
     if "D" not in start:
         start["D"] = DENSITY_AREA_KM2 * max(n_animals, 0.5) / max(effective, 1e-300)
+    known = _known_proportions(model)
+    for c, parameter in enumerate(model.mixing_parameters, start=1):
+        start[parameter.name] = known[c] / (known[0] + known[c])
     if "a0" in model.parameters:
         start["a0"] = hazard * 2.0 * np.pi * start["sigma"] ** 2 / M2_PER_KM2
     return start
+
+
+def _known_proportions(model: Model) -> FloatArray:
+    """Proportion of each class among the animals whose class is known, shrunk a little."""
+    n_levels = model.individuals.n_levels
+    class_of = np.concatenate([own.class_of for own in model.individuals.surveys])
+    count = np.bincount(class_of[class_of >= 0], minlength=n_levels) + 1.0
+    return np.asarray(count / count.sum())
 
 
 def _unit_exposure(
@@ -196,9 +208,29 @@ def crude_starts(model: Model) -> list[FloatArray]:
     list of float64 arrays, each (n_coefficients,)
     """
     sigma = first_sigma(model.surveys)
-    return [
+    starts = [
         coefficients_of(model, natural_start(model, factor * sigma)) for factor in (1.0, 0.6, 1.7)
     ]
+    return starts if model.individuals.variable != LATENT else _unlike_classes(model, starts[0])
+
+
+def _unlike_classes(model: Model, start: FloatArray) -> list[FloatArray]:
+    """Starts in which latent classes differ: at equal classes the likelihood has a saddle."""
+    own = [parameter.name for parameter in model.detection_parameters]
+    starts = []
+    for first, second in ((1.0, -0.5), (-1.0, 0.5), (1.5, 0.0), (-1.5, 0.0), (0.0, 0.7), (0.0, -0.7)):
+        for mix in (0.0, -1.0, 1.0):
+            trial = start.copy()
+            for j, name in enumerate(model.coefficient_names):
+                parameter, _, column = name.partition(":")
+                if parameter.startswith("pmix") and column == "Intercept":
+                    trial[j] += mix
+                elif column.startswith(LATENT):
+                    step = first if parameter == own[0] else second
+                    # The third class lies between the first two.
+                    trial[j] = step * (0.5 if "[T.3]" in column else 1.0)
+            starts.append(trial)
+    return starts
 
 
 def chained_start(model: Model, crude: FloatArray, given: Mapping[str, float]) -> FloatArray:

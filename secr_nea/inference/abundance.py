@@ -17,7 +17,8 @@ from secr_nea.inference.detectability import survey_index
 from secr_nea.inference.intervals import delta_variance, lognormal_interval
 from secr_nea.inference.regions import region_points
 from secr_nea.likelihood import likelihood_of
-from secr_nea.likelihood.points import expected_detected, total_hazard
+from secr_nea.likelihood.layout import Population
+from secr_nea.likelihood.points import detection_probability, expected_detected
 from secr_nea.mask import HabitatMask
 from secr_nea.units import DENSITY_AREA_KM2, animals_per_cell
 
@@ -26,34 +27,41 @@ VARIANCES = ("poisson", "mspe")
 
 @dataclass(frozen=True)
 class _Place:
-    """One survey, its density, detectability and animals on the mask where numbers are wanted."""
+    """One population, its density, detectability and animals where numbers are wanted."""
 
     estimate: Estimate
-    b: int
+    p: int
     mask: HabitatMask
     other_mask: bool
     density: PointDensity
+
+    @property
+    def population(self) -> Population:
+        """The animals and blocks behind it."""
+        return likelihood_of(self.estimate.model).populations[self.p]
 
     @property
     def per_cell(self) -> FloatArray:
         """Expected animals in each cell."""
         return np.asarray(animals_per_cell(self.density.value, self.mask.cell_area))
 
-    @property
-    def _xy(self) -> FloatArray | None:
-        return self.mask.xy if self.other_mask else None
+    def expected(self, inside: BoolArray) -> tuple[float, FloatArray]:
+        """Expected animals in the region, and the gradient."""
+        cell = animals_per_cell(1.0, self.mask.cell_area)
+        return float((self.per_cell * inside).sum()), self.density.gradient.T @ (inside * cell)
 
     def undetected(self, inside: BoolArray) -> tuple[float, FloatArray]:
-        """Expected animals in the region that were missed, and its gradient."""
+        """Expected animals in the region that were missed, and the gradient."""
         likelihood = likelihood_of(self.estimate.model)
         coefficients = self.estimate.coefficients
-        hazard = total_hazard(likelihood, coefficients, self.b, self._xy)
-        missed = np.exp(-hazard) * self.per_cell * inside
-        _, through_p, _ = expected_detected(
-            likelihood, coefficients, self.b, self.per_cell * inside, self._xy
+        xy = self.mask.xy if self.other_mask else None
+        missed = 1.0 - detection_probability(likelihood, coefficients, self.p, xy)
+        _, through_p = expected_detected(
+            likelihood, coefficients, self.p, self.per_cell * inside, xy
         )
-        d_density = np.exp(-hazard) * inside * animals_per_cell(1.0, self.mask.cell_area)
-        return float(missed.sum()), self.density.gradient.T @ d_density - through_p
+        d_density = missed * inside * animals_per_cell(1.0, self.mask.cell_area)
+        total = float((missed * self.per_cell * inside).sum())
+        return total, self.density.gradient.T @ d_density - through_p
 
 
 def abundance(
@@ -95,7 +103,8 @@ def abundance(
     Returns
     -------
     DataFrame
-        One row per survey and region. Columns: survey, region, area_km2, density_per_100km2,
+        One row per survey and region (with groups: one for each, and one for all). Columns:
+        survey, group (with groups), region, area_km2, density_per_100km2,
         density_lower, density_upper, expected_n, expected_se, expected_lower, expected_upper,
         realised_n, realised_se, realised_lower, realised_upper, n_detected, variance.
         ``n_detected`` is the expected number of detected animals that live in the region.
@@ -118,28 +127,47 @@ def abundance(
     chosen = range(len(surveys))
     if survey is not None or mask is not None:
         chosen = range(index := survey_index(estimate, survey), index + 1)
+    likelihood = likelihood_of(estimate.model)
     rows = []
     for b in chosen:
         where = mask if mask is not None else surveys[b].mask
-        place = _Place(estimate, b, where, mask is not None, point_density(estimate, b, mask))
+        places = [
+            _Place(estimate, p, where, mask is not None, point_density(estimate, p, mask))
+            for p in likelihood.of_survey(b)
+        ]
         for name, inside in region_points(where, region, by).items():
-            share = _detected_share(place, inside, region, by, name)
-            rows.append(_row(place, name, inside, share, level, variance))
+            shares = [_detected_share(place, inside, region, by, name) for place in places]
+            for group, part in _parts(estimate, places):
+                chosen_shares = [shares[i] for i in part]
+                row = _row([places[i] for i in part], inside, chosen_shares, level, variance)
+                head = {"survey": surveys[b].name, **group, "region": name}
+                rows.append(head | row)
     return pd.DataFrame(rows)
+
+
+def _parts(
+    estimate: Estimate, places: list[_Place]
+) -> list[tuple[dict[str, str], list[int]]]:
+    """Which populations make a row: each group and all groups; or the only one."""
+    individuals = estimate.model.individuals
+    everybody = list(range(len(places)))
+    if not individuals.grouped:
+        return [({}, everybody)]
+    each = [({"group": individuals.levels[i]}, [i]) for i in everybody]
+    return [*each, ({"group": "all"}, everybody)]
 
 
 def _detected_share(
     place: _Place, inside: BoolArray, region: Any, by: str | None, name: str
 ) -> FloatArray:
-    """Probability that each detected animal lives in the region, shape (n_animals,)."""
-    own = place.estimate.model.surveys[place.b]
-    if region is None or (inside.all() and not place.other_mask):
-        return np.ones(own.n_animals)
+    """Probability that each detected animal lives in the region, shape (n_members,)."""
+    members = place.population.members
+    own = place.estimate.model.surveys[place.population.survey]
+    if region is None or (inside.all() and not place.other_mask) or not len(members):
+        return np.ones(len(members))
     if place.other_mask:
         inside = region_points(own.mask, region, by).get(name, np.zeros(own.mask.n_points, bool))
-    if not own.n_animals:
-        return np.ones(0)
-    return activity_center_probabilities(place.estimate, place.b) @ inside
+    return np.asarray(activity_center_probabilities(place.estimate, place.p) @ inside)
 
 
 def _share_gradient(place: _Place, inside: BoolArray) -> FloatArray:
@@ -156,37 +184,36 @@ def _share_gradient(place: _Place, inside: BoolArray) -> FloatArray:
             moved = Estimate(
                 estimate.model, coefficients, estimate.covariance, np.nan, estimate.diagnosis
             )
-            sums.append(float((activity_center_probabilities(moved, place.b) @ inside).sum()))
+            sums.append(float((activity_center_probabilities(moved, place.p) @ inside).sum()))
         gradient[j] = (sums[0] - sums[1]) / (2.0 * step)
     return gradient
 
 
 def _row(
-    place: _Place,
-    name: str,
+    places: list[_Place],
     inside: BoolArray,
-    share: FloatArray,
+    shares: list[FloatArray],
     level: float,
     variance: str,
 ) -> dict[str, object]:
-    covariance = place.estimate.usable_covariance
-    area = float(inside.sum()) * place.mask.cell_area
-    expected = float((place.per_cell * inside).sum())
-    cell = animals_per_cell(1.0, place.mask.cell_area)
-    expected_var = delta_variance(place.density.gradient.T @ (inside * cell), covariance)
-    expected_se = (
-        float(np.sqrt(expected_var)) if place.estimate.diagnosis.positive_definite else np.nan
-    )
+    """Numbers of one or several populations in one region."""
+    estimate, mask = places[0].estimate, places[0].mask
+    area = float(inside.sum()) * mask.cell_area
+    numbers = [place.expected(inside) for place in places]
+    expected = sum(number for number, _ in numbers)
+    gradient = np.sum([slope for _, slope in numbers], axis=0)
+    expected_var = delta_variance(gradient, estimate.usable_covariance)
+    known_errors = estimate.diagnosis.positive_definite
+    expected_se = float(np.sqrt(expected_var)) if known_errors else np.nan
+    share = np.concatenate(shares)
     realised, realised_se, method = _realised(
-        place, inside, share, expected_var - expected, variance
+        places, inside, share, expected_var - expected, variance
     )
     lower, upper = lognormal_interval(expected, expected_se, level)
     known = float(share.sum())
     realised_lower, realised_upper = lognormal_interval(realised, realised_se, level, known)
     scale = DENSITY_AREA_KM2 / area
     return {
-        "survey": place.estimate.model.surveys[place.b].name,
-        "region": name,
         "area_km2": area,
         "density_per_100km2": expected * scale,
         "density_lower": lower * scale,
@@ -205,22 +232,24 @@ def _row(
 
 
 def _realised(
-    place: _Place, inside: BoolArray, share: FloatArray, excess: float, variance: str
+    places: list[_Place], inside: BoolArray, share: FloatArray, excess: float, variance: str
 ) -> tuple[float, float, str]:
     """Realised number, its standard error, and the kind of variance that was used."""
-    model = place.estimate.model
-    if model.population == "binomial":
+    estimate = places[0].estimate
+    if estimate.model.population == "binomial":
         # A fixed number of animals has no realised number apart from the expected one.
         return np.nan, np.nan, "none"
-    missed, gradient = place.undetected(inside)
+    parts = [place.undetected(inside) for place in places]
+    missed = sum(number for number, _ in parts)
     realised = float(share.sum()) + missed
-    if not place.estimate.diagnosis.positive_definite:
+    if not estimate.diagnosis.positive_definite:
         return realised, np.nan, "none"
     whole = bool((share == 1.0).all())
     if variance == "poisson" and whole and excess > 0.0:
         return realised, float(np.sqrt(excess)), "poisson"
+    gradient = np.sum([slope for _, slope in parts], axis=0)
     if not whole:
-        gradient = gradient + _share_gradient(place, inside)
+        gradient = gradient + np.sum([_share_gradient(place, inside) for place in places], axis=0)
     error = float((share * (1.0 - share)).sum()) + missed
-    total = error + delta_variance(gradient, place.estimate.usable_covariance)
+    total = error + delta_variance(gradient, estimate.usable_covariance)
     return realised, float(np.sqrt(total)), "mspe"

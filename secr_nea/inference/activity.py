@@ -16,17 +16,17 @@ from secr_nea.likelihood.points import log_encounter
 
 
 def activity_center_probabilities(
-    estimate: Estimate, b: int, animals: IntArray | None = None
+    estimate: Estimate, p: int, animals: IntArray | None = None
 ) -> FloatArray:
     """Probability that the activity centre of each animal lies in each mask cell.
 
     Parameters
     ----------
     estimate : Estimate
-    b : int
-        Which survey.
+    p : int
+        Which population (survey, or survey and group).
     animals : int64 array, shape (n_chosen,), optional
-        Indices of animals; all by default.
+        Indices of animals in the survey; all members of the population by default.
 
     Returns
     -------
@@ -37,9 +37,10 @@ def activity_center_probabilities(
     -----
     Pr(x_m | w_i) = D_m Pr(w_i | x_m) / sum_m D_m Pr(w_i | x_m).
     """
+    likelihood = likelihood_of(estimate.model)
     if animals is None:
-        animals = np.arange(estimate.model.surveys[b].n_animals)
-    log_pr = log_encounter(likelihood_of(estimate.model), estimate.coefficients, b, animals)
+        animals = likelihood.populations[p].members
+    log_pr = log_encounter(likelihood, estimate.coefficients, p, animals)
     weight = np.exp(log_pr - log_pr.max(axis=1, keepdims=True, initial=-np.inf))
     return np.asarray(weight / weight.sum(axis=1, keepdims=True))
 
@@ -83,8 +84,10 @@ def activity_center(estimate: Estimate, animal: str, *, survey: str | None = Non
                 else f"; there are {', '.join(ids[:10])}."
             )
         )
-    index = np.array([ids.index(str(animal))])
-    values = activity_center_probabilities(estimate, b, index)[0]
+    index = ids.index(str(animal))
+    likelihood = likelihood_of(estimate.model)
+    p = next(p for p in likelihood.of_survey(b) if index in likelihood.populations[p].members)
+    values = activity_center_probabilities(estimate, p, np.array([index]))[0]
     surface = item.mask.to_xarray(values, name="probability", units="1")
     surface.attrs["animal"] = str(animal)
     return surface

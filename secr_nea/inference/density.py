@@ -8,10 +8,12 @@ import numpy as np
 import xarray as xr
 
 from secr_nea._typing import FloatArray
+from secr_nea.errors import ModelError
 from secr_nea.estimate import Estimate
 from secr_nea.frames import density_frame
-from secr_nea.inference.detectability import survey_index
+from secr_nea.inference.detectability import population_index, survey_index
 from secr_nea.inference.intervals import z_value
+from secr_nea.likelihood import likelihood_of
 from secr_nea.mask import HabitatMask
 
 
@@ -34,24 +36,34 @@ class PointDensity:
     predictor_se: FloatArray
 
 
-def point_density(estimate: Estimate, b: int, mask: HabitatMask | None = None) -> PointDensity:
-    """Density of survey b at its own mask points or at those of another mask.
+def point_density(estimate: Estimate, p: int, mask: HabitatMask | None = None) -> PointDensity:
+    """Density of a population at the points of its own mask or at those of another mask.
 
     Parameters
     ----------
     estimate : Estimate
-    b : int
-        Which survey.
+    p : int
+        Which population (survey, or survey and group).
     mask : HabitatMask, optional
         Must have the covariates of the density formula.
 
     Returns
     -------
     PointDensity
+
+    Raises
+    ------
+    ModelError
+        If the model has no density (conditional likelihood).
     """
     model = estimate.model
+    if "D" not in model.parameters:
+        raise ModelError(
+            "The conditional likelihood has no model of density; use derived_density, or fit "
+            "with population='poisson'."
+        )
     parameter = model.parameters["D"]
-    rows = design_rows(estimate, b, mask)
+    rows = design_rows(estimate, p, mask)
     own = estimate.coefficients[parameter.slice]
     if parameter.fixed is not None:
         predictor = np.full(len(rows), parameter.predictor(estimate.coefficients)[0])
@@ -66,25 +78,24 @@ def point_density(estimate: Estimate, b: int, mask: HabitatMask | None = None) -
     )
 
 
-def design_rows(estimate: Estimate, b: int, mask: HabitatMask | None) -> FloatArray:
+def design_rows(estimate: Estimate, p: int, mask: HabitatMask | None) -> FloatArray:
     """Design matrix of density at the points of a mask, (n_points, n_coefficients of D)."""
     model = estimate.model
     parameter = model.parameters["D"]
+    item = likelihood_of(model).populations[p]
+    where = mask if mask is not None else model.surveys[item.survey].mask
     if parameter.design is None:
-        n_points = (mask or model.surveys[b].mask).n_points
-        return np.empty((n_points, 0))
+        return np.empty((where.n_points, 0))
     if mask is None:
-        sizes = [survey.mask.n_points for survey in model.surveys]
-        begin = sum(sizes[:b])
-        return np.asarray(parameter.rows[parameter.row_of[begin : begin + sizes[b]]])
-    masks = [survey.mask for survey in model.surveys]
-    masks[b] = mask
-    variables = parameter.design.variables
-    if len(masks) > 1:
-        # Only the asked survey is predicted; the others lend their names to the session factor.
-        masks = [m if i == b else m.subset(np.arange(1)) for i, m in enumerate(masks)]
-    frame = density_frame(model.surveys, variables, model.location, masks)
-    begin = sum(m.n_points for m in masks[:b])
+        return np.asarray(parameter.rows[item.density_rows])
+    # Only the asked population is predicted; the others lend their names to the factors.
+    masks = [survey.mask.subset(np.arange(1)) for survey in model.surveys]
+    masks[item.survey] = mask
+    frame = density_frame(
+        model.surveys, parameter.design.variables, model.location, masks, model.individuals
+    )
+    n_groups = model.individuals.n_levels if model.individuals.grouped else 1
+    begin = item.survey * n_groups + item.group * mask.n_points
     return parameter.design.apply(frame.iloc[begin : begin + mask.n_points].reset_index(drop=True))
 
 
@@ -92,6 +103,7 @@ def density_surface(
     estimate: Estimate,
     *,
     survey: str | None = None,
+    group: str | None = None,
     mask: HabitatMask | None = None,
     level: float = 0.95,
 ) -> xr.Dataset:
@@ -102,6 +114,8 @@ def density_surface(
     estimate : Estimate
     survey : str, optional
         Name of the survey, needed when there are several.
+    group : str, optional
+        Group of animals, needed when the model has groups.
     mask : HabitatMask, optional
         Where to predict; the survey's own mask by default. It must have the covariates of the
         density formula.
@@ -128,8 +142,8 @@ def density_surface(
     """
     b = survey_index(estimate, survey)
     where = mask if mask is not None else estimate.model.surveys[b].mask
+    point = point_density(estimate, population_index(estimate, survey, group), mask)
     link = estimate.model.parameters["D"].link
-    point = point_density(estimate, b, mask)
     z = z_value(level)
     se = np.abs(link.slope(point.predictor)) * point.predictor_se
     if link.name == "log":

@@ -29,9 +29,12 @@ def typical_sigma(estimate: Estimate) -> float:
     """
     position = estimate.model.detection.parameters.index("sigma")
     values = estimate.model.detection_values(estimate.coefficients)[position]
-    rows = [r.reshape(-1) for r in estimate.model.detection_rows.rows]
-    effort = [survey.traps.effort.reshape(-1) for survey in estimate.model.surveys]
-    return float(np.average(values[np.concatenate(rows)], weights=np.concatenate(effort)))
+    total, weight = 0.0, 0.0
+    for survey, rows in zip(estimate.model.surveys, estimate.model.detection_rows.rows, strict=True):
+        everyone = values[rows].reshape(-1, *survey.traps.effort.shape).mean(axis=0)
+        total += float((everyone * survey.traps.effort).sum())
+        weight += float(survey.traps.effort.sum())
+    return total / weight
 
 
 def check_mask(estimate: Estimate) -> pd.DataFrame:
@@ -60,7 +63,7 @@ def check_mask(estimate: Estimate) -> pd.DataFrame:
         operating = survey.traps.effort.sum(axis=1) > 0.0
         tree = cKDTree(survey.traps.xy[operating])
         buffer = float(_nearest(tree, survey.mask.xy).max())
-        inside = float(pdot(estimate, survey=survey.name).sum()) * survey.mask.cell_area
+        inside = float(_probability(estimate, survey.name).sum()) * survey.mask.cell_area
         outside = _outside_mass(estimate, survey.name, tree, buffer, sigma)
         bias = outside * _habitat_share(survey.mask.area, tree, buffer) / max(inside, 1e-300)
         in_sigma = survey.mask.spacing / sigma
@@ -73,6 +76,15 @@ def check_mask(estimate: Estimate) -> pd.DataFrame:
             "adequate": bias <= BIAS_LIMIT and in_sigma <= SPACING_LIMIT,
         }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("survey")
+
+
+def _probability(estimate: Estimate, survey: str, xy: FloatArray | None = None) -> FloatArray:
+    """Probability of detection, averaged over groups."""
+    groups = estimate.model.individuals
+    names = groups.levels if groups.grouped else (None,)
+    return np.asarray(
+        np.mean([pdot(estimate, xy, survey=survey, group=name) for name in names], axis=0)
+    )
 
 
 def _nearest(tree: cKDTree, xy: FloatArray) -> FloatArray:
@@ -96,7 +108,7 @@ def _outside_mass(
     reach = max(1.5 * estimate.model.detection.shape.reach * sigma, buffer + 2.0 * sigma)
     xy, distance, area = _lattice(tree, reach)
     beyond = xy[distance > buffer]
-    return float(pdot(estimate, beyond, survey=survey).sum()) * area if len(beyond) else 0.0
+    return float(_probability(estimate, survey, beyond).sum()) * area if len(beyond) else 0.0
 
 
 def _habitat_share(mask_area: float, tree: cKDTree, buffer: float) -> float:
@@ -125,7 +137,7 @@ def effective_area_by_buffer(estimate: Estimate, *, survey: str, n_steps: int = 
     item = next(s for s in estimate.model.surveys if s.name == survey)
     operating = item.traps.effort.sum(axis=1) > 0.0
     distance = _nearest(cKDTree(item.traps.xy[operating]), item.mask.xy)
-    p = pdot(estimate, survey=survey)
+    p = _probability(estimate, survey)
     buffers = np.linspace(distance.max() / n_steps, distance.max(), n_steps)
     order = np.argsort(distance)
     cumulative = np.cumsum(p[order]) * item.mask.cell_area

@@ -10,7 +10,7 @@ import pandas as pd
 from secr_nea._typing import FloatArray
 from secr_nea.errors import ModelError
 from secr_nea.estimate import Estimate
-from secr_nea.frames import density_frame
+from secr_nea.frames import density_frame, survey_frame
 from secr_nea.inference.intervals import z_value
 from secr_nea.parameters import UNITS, Parameter
 
@@ -99,7 +99,7 @@ def _natural(
             "se": se,
             "lower": parameter.link.inverse(eta - z * sd),
             "upper": parameter.link.inverse(eta + z * sd),
-            "unit": UNITS[parameter.name],
+            "unit": UNITS[parameter.name.split("[")[0]],
         }
     )
 
@@ -133,7 +133,9 @@ def covariate_frame(estimate: Estimate, parameter: Parameter) -> pd.DataFrame:
     model = estimate.model
     variables = () if parameter.design is None else parameter.design.variables
     if parameter.name == "D":
-        return density_frame(model.surveys, variables, model.location)
+        return density_frame(model.surveys, variables, model.location, groups=model.individuals)
+    if parameter.name.startswith("pmix"):
+        return survey_frame(model.surveys, variables)
     return model.detection_rows.frame[list(variables)]
 
 

@@ -9,9 +9,11 @@ detector    record                                  logarithm
 count       Poisson, (T h)^y / y!                   y log h + y log T - log y!
 binary      exp(T h) - 1                            log h + C(T h) + log T
 binomial    choose(T, y) (exp(h) - 1)^y             y log h + y C(h) + log choose(T, y)
+multi       T h / H (exp(H) - 1)                    log h + C(H) + log T
 =========== ======================================= ==========================================
 
-with C(A) = log((exp(A) - 1) / A); sources: Efford, Borchers & Byrom (2009) in "Modeling
+with H the total hazard of all multi-catch traps of the occasion (an animal is taken by one at
+most), and C(A) = log((exp(A) - 1) / A); sources: Efford, Borchers & Byrom (2009) in "Modeling
 Demographic Processes in Marked Populations", pp. 255-269; Borchers & Efford (2008) Biometrics 64.
 """
 
@@ -36,10 +38,13 @@ class Encounter:
         From the effort of the records to the factor A / h of their C(A); None where C is not used.
     constant : callable
         From counts and effort to the part of the logarithm that does not depend on parameters.
+    competes_among_traps : bool
+        Whether the argument of C is the total hazard of all traps of this kind on the occasion.
     """
 
     competing_effort: Callable[[FloatArray], FloatArray] | None
     constant: Callable[[FloatArray, FloatArray], FloatArray]
+    competes_among_traps: bool = False
 
 
 def _count(y: FloatArray, effort: FloatArray) -> FloatArray:
@@ -58,5 +63,6 @@ ENCOUNTERS = {
     "count": Encounter(None, _count),
     "binary": Encounter(lambda effort: effort, _binary),
     "binomial": Encounter(np.ones_like, _binomial),
+    "multi": Encounter(None, _binary, competes_among_traps=True),
 }
 """Every kind of detector by its word."""

@@ -2,26 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from secr_nea._typing import FloatArray
-from secr_nea.likelihood.blocks import (
-    BlockAdjoint,
-    BlockInput,
-    BlockSums,
-    block_adjoint,
-    block_sums,
-)
+from secr_nea.likelihood.blocks import BlockAdjoint, BlockInput, block_adjoint, block_sums
+from secr_nea.likelihood.layout import Population, populations_of
 from secr_nea.likelihood.population import POPULATION_TERMS, PopulationTerm
-from secr_nea.likelihood.tables import Block, build_block
 from secr_nea.model import Model
 from secr_nea.parameters import sum_by_row
 from secr_nea.units import animals_per_cell
+
+
+@dataclass(frozen=True)
+class State:
+    """A model at given coefficients: what the kernels are asked, population by population.
+
+    Parameters
+    ----------
+    inputs : list of lists of BlockInput
+        One list for each population, one item for each of its blocks.
+    """
+
+    inputs: list[list[BlockInput]]
+
+    @property
+    def flat(self) -> list[BlockInput]:
+        """All blocks in their fixed order."""
+        return [item for group in self.inputs for item in group]
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether all densities and detection parameters are finite and positive."""
+        return all(
+            bool(np.isfinite(item.log_weight).all())
+            and all(bool(np.all(np.isfinite(v) & (v > 0.0))) for v in item.values)
+            for item in self.flat
+        )
+
+    def nested(self, flat: list[Any]) -> list[list[Any]]:
+        """Split a list with one item per block by populations."""
+        edges = np.cumsum([0, *(len(group) for group in self.inputs)])
+        return [flat[a:b] for a, b in pairwise(edges)]
 
 
 class Likelihood:
@@ -34,8 +62,8 @@ class Likelihood:
     Attributes
     ----------
     model : Model
-    blocks : tuple of Block
-        One per survey.
+    populations : tuple of Population
+        One per survey, or per survey and group.
     n_evaluations : int
         How often value or gradient were asked for.
     """
@@ -43,13 +71,7 @@ class Likelihood:
     def __init__(self, model: Model) -> None:
         self.model = model
         self.n_evaluations = 0
-        self.blocks: tuple[Block, ...] = tuple(
-            build_block(survey, rows, model.detection_parameters)
-            for survey, rows in zip(model.surveys, model.detection_rows.rows, strict=True)
-        )
-        edges = np.cumsum([0, *(block.n_points for block in self.blocks)])
-        density_rows = model.parameters["D"].row_of
-        self._density_rows = [density_rows[a:b] for a, b in pairwise(edges)]
+        self.populations: tuple[Population, ...] = populations_of(model)
 
     def thinned(self, every: int) -> Likelihood:
         """A rough, cheap likelihood over every so many-th mask point, for a first search.
@@ -66,17 +88,27 @@ class Likelihood:
         thin = object.__new__(Likelihood)
         thin.model = self.model
         thin.n_evaluations = 0
-        thin.blocks = tuple(block.thinned(every) for block in self.blocks)
-        thin._density_rows = [rows[::every] for rows in self._density_rows]
+        thin.populations = tuple(item.thinned(every) for item in self.populations)
         return thin
+
+    def of_survey(self, b: int) -> list[int]:
+        """Positions of the populations of a survey: one, or one for each group."""
+        return [p for p, item in enumerate(self.populations) if item.survey == b]
 
     @cached_property
     def constant(self) -> float:
         """Part of the log-likelihood that does not depend on parameters."""
-        return float(sum(block.constant for block in self.blocks))
+        return float(sum(item.constant for item in self.populations))
 
-    def inputs(self, coefficients: FloatArray) -> list[BlockInput]:
-        """Everything the kernels need at the given coefficients, one item per block.
+    def log_density(self, coefficients: FloatArray) -> FloatArray:
+        """Logarithm of density at each distinct row of its design; 0 without a density."""
+        if "D" not in self.model.parameters:
+            return np.zeros(1)
+        with np.errstate(all="ignore"):
+            return np.asarray(np.log(self.model.parameters["D"].values(coefficients)))
+
+    def state(self, coefficients: FloatArray) -> State:
+        """Everything the kernels need at the given coefficients.
 
         Parameters
         ----------
@@ -84,20 +116,28 @@ class Likelihood:
 
         Returns
         -------
-        list of BlockInput
+        State
         """
-        density = self.model.parameters["D"]
-        with np.errstate(all="ignore"):
-            log_density = np.log(density.values(coefficients))
+        log_density = self.log_density(coefficients)
         values = self.model.detection_values(coefficients)
-        return [
-            BlockInput(
-                block,
-                tuple(value[block.column_row][:, None] for value in values),
-                log_density[rows] + np.log(animals_per_cell(1.0, block.cell_area)),
-            )
-            for block, rows in zip(self.blocks, self._density_rows, strict=True)
-        ]
+        with np.errstate(divide="ignore"):
+            log_share = np.log(self.model.class_proportions(coefficients))
+        inputs = []
+        for item in self.populations:
+            blocks = []
+            for c, block in zip(item.classes, item.blocks, strict=True):
+                if len(item.density_rows):
+                    weight = log_density[item.density_rows] + np.log(
+                        animals_per_cell(1.0, block.cell_area)
+                    )
+                else:
+                    weight = np.full(block.n_points, np.log(block.cell_area))
+                if self.model.individuals.is_mixture:
+                    weight = weight + log_share[item.survey, c]
+                columns = tuple(value[block.column_row][:, None] for value in values)
+                blocks.append(BlockInput(block, columns, weight))
+            inputs.append(blocks)
+        return State(inputs)
 
     def value(self, coefficients: FloatArray) -> float:
         """Log-likelihood.
@@ -112,11 +152,23 @@ class Likelihood:
             ``-inf`` where the data are impossible.
         """
         self.n_evaluations += 1
-        inputs = self.inputs(coefficients)
-        if not _possible(inputs):
-            return -np.inf
-        sums = block_sums(inputs, self.model.detection)
-        return self._total(sums, self._population(inputs, sums))
+        state = self.state(coefficients)
+        return self._forward(state)[0] if state.is_possible else -np.inf
+
+    def _forward(self, state: State) -> tuple[float, list[FloatArray], list[PopulationTerm]]:
+        """Log-likelihood, log sums of the animals and number terms of each population."""
+        sums = state.nested(block_sums(state.flat, self.model.detection))
+        term = POPULATION_TERMS[self.model.population]
+        total = self.constant
+        logs, terms = [], []
+        for item, inputs, parts in zip(self.populations, state.inputs, sums, strict=True):
+            animal_log = item.animal_log([part.animal_log for part in parts])
+            detected = np.sum([part.detected for part in parts], axis=0)
+            expected = float(sum(np.exp(i.log_weight).sum() for i in inputs))
+            terms.append(term(item.n_by_pattern, detected, expected))
+            logs.append(animal_log)
+            total += float(animal_log[item.members].sum()) + terms[-1].value
+        return (total if np.isfinite(total) else -np.inf), logs, terms
 
     def value_and_gradient(self, coefficients: FloatArray) -> tuple[float, FloatArray]:
         """Log-likelihood and its exact derivative to every coefficient.
@@ -133,74 +185,87 @@ class Likelihood:
             Gradient, nan where the log-likelihood is not finite.
         """
         self.n_evaluations += 1
-        inputs = self.inputs(coefficients)
         nowhere = np.full(self.model.n_coefficients, np.nan)
-        if not _possible(inputs):
+        state = self.state(coefficients)
+        if not state.is_possible:
             return -np.inf, nowhere
-        sums = block_sums(inputs, self.model.detection)
-        terms = self._population(inputs, sums)
-        value = self._total(sums, terms)
+        value, logs, terms = self._forward(state)
         if not np.isfinite(value):
             return -np.inf, nowhere
         adjoints = block_adjoint(
-            inputs,
+            state.flat,
             self.model.detection,
-            [s.animal_log for s in sums],
-            [np.array([term.d_detected]) for term in terms],
+            [log[b.animals] for item, log in self._each(logs) for b in item.blocks],
+            [term.d_detected for item, term in self._each(terms) for _ in item.blocks],
         )
-        for item, adjoint, term in zip(inputs, adjoints, terms, strict=True):
+        for inputs, parts, term in zip(state.inputs, state.nested(adjoints), terms, strict=True):
             if term.d_expected:
-                adjoint.log_weight[:] += term.d_expected * np.exp(item.log_weight)
-        return value, self.pull_back(coefficients, adjoints)
+                for given, part in zip(inputs, parts, strict=True):
+                    part.log_weight[:] += term.d_expected * np.exp(given.log_weight)
+        return value, self.pull_back(coefficients, state.nested(adjoints))
 
-    def _population(self, inputs: list[BlockInput], sums: list[BlockSums]) -> list[PopulationTerm]:
-        term = POPULATION_TERMS[self.model.population]
-        return [
-            term(i.block.n_animals, float(s.detected[0]), float(np.exp(i.log_weight).sum()))
-            for i, s in zip(inputs, sums, strict=True)
-        ]
+    def _each(self, values: list[Any]) -> Iterator[tuple[Population, Any]]:
+        return zip(self.populations, values, strict=True)
 
-    def _total(self, sums: list[BlockSums], terms: list[PopulationTerm]) -> float:
-        total = self.constant
-        for block_sum, term in zip(sums, terms, strict=True):
-            total += float(block_sum.animal_log.sum()) + term.value
-        return total if np.isfinite(total) else -np.inf
-
-    def pull_back(self, coefficients: FloatArray, adjoints: list[BlockAdjoint]) -> FloatArray:
+    def pull_back(
+        self, coefficients: FloatArray, adjoints: list[list[BlockAdjoint]]
+    ) -> FloatArray:
         """From derivatives to the kernels' inputs to derivatives to the coefficients.
 
         Parameters
         ----------
         coefficients : float64 array, shape (n_coefficients,)
-        adjoints : list of BlockAdjoint
+        adjoints : list of lists of BlockAdjoint
+            One list for each population.
 
         Returns
         -------
         float64 array, shape (n_coefficients,)
         """
-        n_rows = len(self.model.detection_rows.frame)
-        d_values = [np.zeros(n_rows) for _ in self.model.detection.parameters]
-        for block, adjoint in zip(self.blocks, adjoints, strict=True):
-            for d_value, part in zip(d_values, adjoint.values, strict=True):
-                d_value += sum_by_row(block.column_row, part, n_rows)
-        gradient = self.model.pull_back_detection(coefficients, d_values)
-        density = self.model.parameters["D"]
-        d_log = np.concatenate([adjoint.log_weight for adjoint in adjoints])
-        row_of = np.concatenate(self._density_rows)
-        d_density = sum_by_row(row_of, d_log, len(density.rows))
-        gradient[density.slice] = density.pull_back(
-            coefficients, d_density / density.values(coefficients)
-        )
+        model = self.model
+        gradient = np.zeros(model.n_coefficients)
+        for p, parts in enumerate(adjoints):
+            gradient += self.pull_back_classes(coefficients, p, parts)
+        if "D" in model.parameters:
+            density = model.parameters["D"]
+            d_log = np.zeros(len(density.rows))
+            for item, parts in self._each(adjoints):
+                total = np.sum([part.log_weight for part in parts], axis=0)
+                d_log += sum_by_row(item.density_rows, total, len(density.rows))
+            gradient[density.slice] = density.pull_back(
+                coefficients, d_log / density.values(coefficients)
+            )
         return gradient
 
+    def pull_back_classes(
+        self, coefficients: FloatArray, p: int, adjoints: list[BlockAdjoint]
+    ) -> FloatArray:
+        """The part of `pull_back` through detection and class proportions, of one population.
 
-def _possible(inputs: list[BlockInput]) -> bool:
-    """Whether all densities and detection parameters are finite and positive."""
-    return all(
-        bool(np.isfinite(item.log_weight).all())
-        and all(bool(np.all(np.isfinite(v) & (v > 0.0))) for v in item.values)
-        for item in inputs
-    )
+        Parameters
+        ----------
+        coefficients : float64 array, shape (n_coefficients,)
+        p : int
+            Which population.
+        adjoints : list of BlockAdjoint
+            One for each of its blocks.
+
+        Returns
+        -------
+        float64 array, shape (n_coefficients,); zero for the coefficients of density
+        """
+        model, item = self.model, self.populations[p]
+        n_rows = len(model.detection_rows.frame)
+        d_values = [np.zeros(n_rows) for _ in model.detection.parameters]
+        d_share = np.zeros((len(model.surveys), model.individuals.n_levels))
+        for c, block, adjoint in zip(item.classes, item.blocks, adjoints, strict=True):
+            for d_value, part in zip(d_values, adjoint.values, strict=True):
+                d_value += sum_by_row(block.column_row, part, n_rows)
+            d_share[item.survey, c] += adjoint.log_weight.sum()
+        gradient = model.pull_back_detection(coefficients, d_values)
+        if model.mixing_parameters:
+            model.pull_back_proportions(coefficients, d_share, gradient)
+        return gradient
 
 
 _COMPILED: WeakKeyDictionary[Model, Likelihood] = WeakKeyDictionary()

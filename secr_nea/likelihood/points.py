@@ -7,35 +7,65 @@ import numpy as np
 from secr_nea._typing import FloatArray, IntArray
 from secr_nea.likelihood.blocks import BlockInput, block_adjoint, block_sums, tile_log_hazard
 from secr_nea.likelihood.evaluate import Likelihood
-from secr_nea.parameters import sum_by_row
+from secr_nea.likelihood.tables import Block
 
 _TILE = 2048
 
 
-def total_hazard(
-    likelihood: Likelihood, coefficients: FloatArray, b: int, xy: FloatArray | None = None
+def detection_probability(
+    likelihood: Likelihood,
+    coefficients: FloatArray,
+    p: int,
+    xy: FloatArray | None = None,
+    pattern: int = 0,
 ) -> FloatArray:
-    """Total hazard over the whole survey of an animal that was never detected.
+    """Probability that an animal is detected at least once, averaged over its possible classes.
 
     Parameters
     ----------
     likelihood : Likelihood
     coefficients : float64 array, shape (n_coefficients,)
-    b : int
-        Which survey.
+    p : int
+        Which population (survey, or survey and group).
     xy : float64 array, shape (n_points, 2), metres, optional
         Places of the activity centre; the mask points by default.
+    pattern : int
+        Combination of animal covariates (conditional likelihood).
 
     Returns
     -------
     float64 array, shape (n_points,)
-        H(x); the probability of being detected at least once is 1 - exp(-H(x)).
     """
-    item = likelihood.inputs(coefficients)[b]
-    item = BlockInput(item.block.without_animals(xy), item.values, item.log_weight)
-    tables = item.block.tables
-    effort = np.zeros(item.block.n_columns)
-    effort[tables.exposure_column] = tables.exposure_effort
+    item = likelihood.populations[p]
+    share = likelihood.model.class_proportions(coefficients)[item.survey]
+    total: FloatArray | None = None
+    for c, given in zip(item.classes, likelihood.state(coefficients).inputs[p], strict=True):
+        block = given.block.without_animals(xy)
+        hazard = _pattern_hazard(likelihood, BlockInput(block, given.values, _NOTHING), pattern)
+        found = -np.expm1(-hazard)
+        if likelihood.model.individuals.is_mixture:
+            found = found * share[c]
+        total = found if total is None else total + found
+    return np.asarray(total)
+
+
+_NOTHING: FloatArray = np.zeros(0)
+
+
+def _pattern_effort(block: Block, pattern: int) -> FloatArray:
+    """Effort of one exposure pattern in each column, its base included."""
+    tables = block.tables
+    effort = np.zeros(block.n_columns)
+    while pattern >= 0:
+        part = slice(tables.exposure_start[pattern], tables.exposure_start[pattern + 1])
+        effort[tables.exposure_column[part]] += tables.exposure_effort[part]
+        pattern = int(tables.base[pattern])
+    return effort
+
+
+def _pattern_hazard(likelihood: Likelihood, item: BlockInput, pattern: int) -> FloatArray:
+    """Total hazard of one exposure pattern at every point of a block."""
+    effort = _pattern_effort(item.block, pattern)
     out = np.empty(item.block.n_points)
     with np.errstate(all="ignore"):
         for start in range(0, len(out), _TILE):
@@ -46,7 +76,11 @@ def total_hazard(
 
 
 def log_encounter(
-    likelihood: Likelihood, coefficients: FloatArray, b: int, animals: IntArray
+    likelihood: Likelihood,
+    coefficients: FloatArray,
+    p: int,
+    animals: IntArray,
+    only_class: int | None = None,
 ) -> FloatArray:
     """log(D a Pr(w_i | x)) of some animals at every mask point, up to a constant of each animal.
 
@@ -54,37 +88,58 @@ def log_encounter(
     ----------
     likelihood : Likelihood
     coefficients : float64 array, shape (n_coefficients,)
-    b : int
-        Which survey.
+    p : int
+        Which population (survey, or survey and group).
     animals : int64 array, shape (n_chosen,)
-        Indices of animals in the survey.
+        Indices of animals in the survey; they must belong to the population.
+    only_class : int, optional
+        Only as a member of this class (minus infinity where that is impossible).
 
     Returns
     -------
     float64 array, shape (n_chosen, n_points)
+        Summed over the classes that each animal may belong to.
     """
-    item = likelihood.inputs(coefficients)[b]
-    tables = item.block.tables
-    out = item.log_weight - np.repeat(
-        total_hazard(likelihood, coefficients, b)[None, :], len(animals), axis=0
-    )
+    item = likelihood.populations[p]
+    total: FloatArray | None = None
+    for c, given in zip(item.classes, likelihood.state(coefficients).inputs[p], strict=True):
+        if only_class is not None and c != only_class:
+            continue
+        part = _block_encounter(likelihood, given, animals)
+        total = part if total is None else np.logaddexp(total, part)
+    return np.asarray(total)
+
+
+def _block_encounter(likelihood: Likelihood, item: BlockInput, animals: IntArray) -> FloatArray:
+    """log(W Pr(w_i | x)) within one block; minus infinity for animals that it does not hold."""
+    block, tables = item.block, item.block.tables
+    place = {int(animal): i for i, animal in enumerate(block.animals)}
+    out = np.full((len(animals), block.n_points), -np.inf)
+    inside = [(row, place[int(a)]) for row, a in enumerate(animals) if int(a) in place]
+    patterns = np.searchsorted(tables.pattern_start, [i for _, i in inside], side="right") - 1
+    hazards = {int(u): _pattern_hazard(likelihood, item, int(u)) for u in np.unique(patterns)}
+    for (row, _), u in zip(inside, patterns, strict=True):
+        out[row] = item.log_weight - hazards[int(u)]
     with np.errstate(all="ignore"):
-        for start in range(0, out.shape[1], _TILE):
-            stop = min(start + _TILE, out.shape[1])
+        for start in range(0, block.n_points, _TILE):
+            stop = min(start + _TILE, block.n_points)
             log_hazard = tile_log_hazard(item, likelihood.model.detection, start, stop)
-            for row, i in enumerate(animals):
-                part = slice(tables.detection_start[i], tables.detection_start[i + 1])
-                out[row, start:stop] += (
-                    tables.detection_count[part] @ log_hazard[tables.detection_column[part]]
-                )
-                for e in range(tables.occasion_start[i], tables.occasion_start[i + 1]):
-                    r = tables.occasion_term[e]
-                    span = slice(tables.competing_start[r], tables.competing_start[r + 1])
-                    a = tables.competing_effort[span] @ np.exp(
-                        log_hazard[tables.competing_column[span]]
-                    )
-                    out[row, start:stop] += tables.occasion_count[e] * _competing(a)
+            for row, i in inside:
+                out[row, start:stop] += _records(block, i, log_hazard)
     return out
+
+
+def _records(block: Block, i: int, log_hazard: FloatArray) -> FloatArray:
+    """What the records of animal i (position in the block) add at the points of a tile."""
+    tables = block.tables
+    part = slice(tables.detection_start[i], tables.detection_start[i + 1])
+    total = tables.detection_count[part] @ log_hazard[tables.detection_column[part]]
+    for e in range(tables.occasion_start[i], tables.occasion_start[i + 1]):
+        r = tables.occasion_term[e]
+        span = slice(tables.competing_start[r], tables.competing_start[r + 1])
+        a = tables.competing_effort[span] @ np.exp(log_hazard[tables.competing_column[span]])
+        total = total + tables.occasion_count[e] * _competing(a)
+    return np.asarray(total)
 
 
 def _competing(a: FloatArray) -> FloatArray:
@@ -96,41 +151,47 @@ def _competing(a: FloatArray) -> FloatArray:
 def expected_detected(
     likelihood: Likelihood,
     coefficients: FloatArray,
-    b: int,
+    p: int,
     weight: FloatArray,
     xy: FloatArray | None = None,
-) -> tuple[float, FloatArray, FloatArray]:
-    """sum_m W_m p.(x_m), with its derivatives.
+    factor: FloatArray | None = None,
+) -> tuple[FloatArray, FloatArray]:
+    """sum_m W_m p.(x_m) for each combination of animal covariates, and a derivative.
 
     Parameters
     ----------
     likelihood : Likelihood
     coefficients : float64 array, shape (n_coefficients,)
-    b : int
-        Which survey.
+    p : int
+        Which population (survey, or survey and group).
     weight : float64 array, shape (n_points,)
         W, such as expected animals per cell, or the cell area.
     xy : float64 array, shape (n_points, 2), metres, optional
         Points; the mask points by default.
+    factor : float64 array, shape (n_patterns,), optional
+        Weights of the combinations in the derivative; ones by default.
 
     Returns
     -------
-    float
-        The sum.
+    float64 array, shape (n_patterns,)
+        The sums.
     float64 array, shape (n_coefficients,)
-        Its derivative through p. to the coefficients of detection.
-    float64 array, shape (n_points,)
-        Its derivative to log W.
+        Derivative of factor @ sums through p. to the coefficients of detection and classes.
     """
     model = likelihood.model
-    item = likelihood.inputs(coefficients)[b]
-    block = item.block.without_animals(xy)
+    item = likelihood.populations[p]
     with np.errstate(divide="ignore"):
         log_weight = np.log(np.asarray(weight, dtype=np.float64))
+        log_share = np.log(model.class_proportions(coefficients)[item.survey])
     # A point of weight 0 takes part with a weight of exp(-745), which is 0 for every purpose.
-    inputs = [BlockInput(block, item.values, np.maximum(log_weight, -745.0))]
-    value = float(block_sums(inputs, model.detection)[0].detected[0])
-    adjoint = block_adjoint(inputs, model.detection, [np.empty(0)], [np.ones(1)])[0]
-    n_rows = len(model.detection_rows.frame)
-    d_values = [sum_by_row(block.column_row, part, n_rows) for part in adjoint.values]
-    return value, model.pull_back_detection(coefficients, d_values), adjoint.log_weight
+    log_weight = np.maximum(log_weight, -745.0)
+    inputs = []
+    for c, given in zip(item.classes, likelihood.state(coefficients).inputs[p], strict=True):
+        share = log_share[c] if model.individuals.is_mixture else 0.0
+        inputs.append(BlockInput(given.block.without_animals(xy), given.values, log_weight + share))
+    sums = block_sums(inputs, model.detection)
+    detected = np.sum([part.detected for part in sums], axis=0)
+    ones = np.ones(len(detected)) if factor is None else factor
+    nobody = [np.empty(0) for _ in inputs]
+    adjoints = block_adjoint(inputs, model.detection, nobody, [ones for _ in inputs])
+    return detected, likelihood.pull_back_classes(coefficients, p, adjoints)

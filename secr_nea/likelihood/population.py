@@ -1,4 +1,4 @@
-"""From sums over the mask to a log-likelihood: Poisson or fixed number of animals."""
+"""From sums over the mask to a log-likelihood: how the number of animals enters."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import digamma, gammaln
+
+from secr_nea._typing import FloatArray
 
 
 @dataclass(frozen=True)
@@ -16,34 +18,39 @@ class PopulationTerm:
     ----------
     value : float
         Added to the sum of the animals' log sums.
-    d_detected : float
-        Derivative to the expected number of animals detected, sum D a p.
+    d_detected : float64 array, shape (n_patterns,)
+        Derivative to the expected number of animals detected, sum D a p, for each combination of
+        animal covariates.
     d_expected : float
         Derivative to the expected number of animals, sum D a.
     """
 
     value: float
-    d_detected: float
+    d_detected: FloatArray
     d_expected: float
 
 
-def poisson_term(n_animals: int, detected: float, expected: float) -> PopulationTerm:
+def poisson_term(n_animals: FloatArray, detected: FloatArray, expected: float) -> PopulationTerm:
     """Poisson number of animals: minus the expected number detected.
 
     Parameters
     ----------
-    n_animals : int
-    detected : float
+    n_animals : float64 array, shape (n_patterns,)
+        Animals detected.
+    detected : float64 array, shape (n_patterns,)
+        sum D a p.
     expected : float
+        sum D a.
 
     Returns
     -------
     PopulationTerm
     """
-    return PopulationTerm(-detected, -1.0, 0.0)
+    del n_animals, expected
+    return PopulationTerm(-float(detected.sum()), -np.ones_like(detected), 0.0)
 
 
-def binomial_term(n_animals: int, detected: float, expected: float) -> PopulationTerm:
+def binomial_term(n_animals: FloatArray, detected: FloatArray, expected: float) -> PopulationTerm:
     """Fixed number N of animals, independently placed by D: n of N were detected.
 
     With p = detected / N the term is, for real N >= n,
@@ -51,8 +58,8 @@ def binomial_term(n_animals: int, detected: float, expected: float) -> Populatio
 
     Parameters
     ----------
-    n_animals : int
-    detected : float
+    n_animals : float64 array, shape (1,)
+    detected : float64 array, shape (1,)
         sum D a p.
     expected : float
         N = sum D a.
@@ -62,24 +69,52 @@ def binomial_term(n_animals: int, detected: float, expected: float) -> Populatio
     PopulationTerm
         Minus infinity where N < n.
     """
-    n, size = float(n_animals), expected
-    if not size >= n or not detected < size:
-        return PopulationTerm(-np.inf, 0.0, 0.0)
-    log_missed = np.log1p(-detected / size)
+    n, size, seen = float(n_animals.sum()), expected, float(detected.sum())
+    if not size >= n or not seen < size:
+        return PopulationTerm(-np.inf, np.zeros_like(detected), 0.0)
+    log_missed = np.log1p(-seen / size)
     value = gammaln(size + 1.0) - gammaln(size - n + 1.0) - n * np.log(size)
     d_expected = (
         digamma(size + 1.0)
         - digamma(size - n + 1.0)
         - n / size
         + log_missed
-        + (size - n) * detected / (size * (size - detected))
+        + (size - n) * seen / (size * (size - seen))
     )
     return PopulationTerm(
         float(value + (size - n) * log_missed),
-        float(-(size - n) / (size - detected)),
+        np.full_like(detected, -(size - n) / (size - seen)),
         float(d_expected),
     )
 
 
-POPULATION_TERMS = {"poisson": poisson_term, "binomial": binomial_term}
-"""Every distribution of the number of animals by its name."""
+def conditional_term(
+    n_animals: FloatArray, detected: FloatArray, expected: float
+) -> PopulationTerm:
+    """Given the animals detected: minus n_u log a_u for each combination u of covariates.
+
+    Parameters
+    ----------
+    n_animals : float64 array, shape (n_patterns,)
+        Animals with each combination of covariates.
+    detected : float64 array, shape (n_patterns,)
+        Effective sampling area of each, sum a p.
+    expected : float
+        Not used.
+
+    Returns
+    -------
+    PopulationTerm
+        With log n!, so that the value is that of R's secr with ``CL = TRUE``.
+    """
+    del expected
+    value = gammaln(n_animals.sum() + 1.0) - float((n_animals * np.log(detected)).sum())
+    return PopulationTerm(float(value), -n_animals / detected, 0.0)
+
+
+POPULATION_TERMS = {
+    "poisson": poisson_term,
+    "binomial": binomial_term,
+    "conditional": conditional_term,
+}
+"""Every way in which the number of animals may enter, by its name."""

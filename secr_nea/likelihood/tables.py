@@ -1,4 +1,4 @@
-"""From a survey to the sparse tables that the kernels read."""
+"""From the animals of a survey to the sparse tables that the kernels read."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.special import gammaln
 
 from secr_nea._kernels.tiles import Tables
 from secr_nea._typing import FloatArray, IntArray
-from secr_nea.likelihood.encounters import ENCOUNTERS
+from secr_nea.likelihood.histories import History, animal_histories
 from secr_nea.parameters import Parameter, sum_by_row
 from secr_nea.survey import Survey
 
 
 @dataclass(frozen=True)
 class Block:
-    """The data of one survey as arrays.
+    """One class (or group) of animals of one survey, as arrays.
 
     Parameters
     ----------
     tables : Tables
-        Exposures, competing terms and detections over J hazard columns.
+        Exposures, competing terms and detections over J hazard columns; animals are in the order
+        of ``animals``.
     sites : float64 array, shape (n_sites, 2), metres
         Where detection happens.
     column_site : int64 array, shape (J,)
@@ -32,9 +32,8 @@ class Block:
     points : float64 array, shape (2, n_points), metres
         Mask points, coordinates first.
     cell_area : float, km2
-    n_animals : int
-    constant : float
-        Part of the log-likelihood that does not depend on parameters.
+    animals : int64 array, shape (n_animals,)
+        Which animals of the survey, in the order of the tables.
     """
 
     tables: Tables
@@ -43,8 +42,12 @@ class Block:
     column_row: IntArray
     points: FloatArray
     cell_area: float
-    n_animals: int
-    constant: float
+    animals: IntArray
+
+    @property
+    def n_animals(self) -> int:
+        """Number of animals that may belong to this block."""
+        return len(self.animals)
 
     @property
     def n_columns(self) -> int:
@@ -68,21 +71,27 @@ class Block:
         -------
         Block
         """
-        n_patterns = len(self.tables.base)
-        tables = self.tables._replace(
+        keep = len(self.tables.undetected)
+        end = self.tables.exposure_start[keep]
+        tables = Tables(
+            base=self.tables.base[:keep],
+            exposure_start=self.tables.exposure_start[: keep + 1],
+            exposure_column=self.tables.exposure_column[:end],
+            exposure_effort=self.tables.exposure_effort[:end],
             competing_start=np.zeros(1, dtype=np.int64),
             competing_column=_NO_INDEX,
             competing_effort=_NO_NUMBER,
-            pattern_start=np.zeros(n_patterns + 1, dtype=np.int64),
+            pattern_start=np.zeros(keep + 1, dtype=np.int64),
             detection_start=np.zeros(1, dtype=np.int64),
             detection_column=_NO_INDEX,
             detection_count=_NO_NUMBER,
             occasion_start=np.zeros(1, dtype=np.int64),
             occasion_term=_NO_INDEX,
             occasion_count=_NO_NUMBER,
+            undetected=self.tables.undetected,
         )
         points = self.points if xy is None else np.ascontiguousarray(np.asarray(xy).T)
-        return replace(self, tables=tables, points=points, n_animals=0, constant=0.0)
+        return replace(self, tables=tables, points=points, animals=_NO_INDEX)
 
     def thinned(self, every: int) -> Block:
         """The same data over every so many-th point, each standing for a larger cell.
@@ -104,110 +113,173 @@ _NO_INDEX: IntArray = np.zeros(0, dtype=np.int64)
 _NO_NUMBER: FloatArray = np.zeros(0)
 
 
-def build_block(survey: Survey, rows: IntArray, parameters: Sequence[Parameter]) -> Block:
-    """Tables of one survey.
+def build_block(
+    survey: Survey,
+    rows: IntArray,
+    parameters: Sequence[Parameter],
+    animals: IntArray,
+    pattern_of: IntArray,
+    response: str,
+) -> Block:
+    """Tables of the animals of a survey that may belong to one class.
 
     Parameters
     ----------
     survey : Survey
-    rows : int64 array, shape (n_traps, n_occasions)
-        Row of the detection covariates for each trap and occasion.
+    rows : int64 array, shape (n_patterns, n_states, n_traps, n_occasions)
+        Row of the detection covariates for each combination of animal covariates, state of the
+        learned response, trap and occasion.
     parameters : sequence of Parameter
-        Detection parameters: traps and occasions at which all of them agree share a column.
+        Detection parameters: places at which all of them agree share a column.
+    animals : int64 array, shape (n,)
+        Which animals of the survey.
+    pattern_of : int64 array, shape (n_animals of the survey,)
+        Combination of covariates of each animal.
+    response : str
+        Learned response of the animal, or "".
 
     Returns
     -------
     Block
     """
     column, column_site, column_row = _columns(rows, parameters)
-    captures = survey.captures
-    traps = survey.traps
-    order = np.lexsort((captures.trap, captures.occasion, captures.animal))
-    animal = captures.animal[order]
-    trap, occasion = captures.trap[order], captures.occasion[order]
-    count = captures.count[order].astype(np.float64)
-    effort = traps.effort[trap, occasion]
-    record_column = column[trap, occasion]
-    competing, constant = _records(traps.detector, trap, count, effort)
-    detections = _grouped(animal, record_column, count, captures.n_animals)
-    with_competing = np.flatnonzero(competing > 0.0)
-    terms, term = np.unique(
-        np.column_stack([record_column[with_competing], competing[with_competing]]),
-        axis=0,
-        return_inverse=True,
+    histories = animal_histories(survey, column, animals, pattern_of, response)
+    naive = [_exposure(survey, column[u, 0], len(column_site)) for u in range(len(rows))]
+    order, patterns, pattern_start = _patterns(histories, pattern_of[animals], naive)
+    ordered = [histories[i] for i in order]
+    terms = _Rows()
+    competing = [[terms.add(key) for key in h.competing] for h in ordered]
+    detection_start, detection_column, detection_count = _flat(
+        [(h.columns, h.counts) for h in ordered]
     )
-    occasions = _grouped(
-        animal[with_competing], term.reshape(-1), count[with_competing], captures.n_animals
+    occasion_start, occasion_term, occasion_count = _flat(
+        [(np.array(c, dtype=np.int64), h.competing_counts) for c, h in zip(competing, ordered, strict=True)]
     )
-    exposure = sum_by_row(column.reshape(-1), traps.effort.reshape(-1), len(column_site))
-    exposed = np.flatnonzero(exposure > 0.0)
     tables = Tables(
-        base=np.array([-1], dtype=np.int64),
-        exposure_start=np.array([0, len(exposed)], dtype=np.int64),
-        exposure_column=exposed.astype(np.int64),
-        exposure_effort=exposure[exposed],
-        competing_start=np.arange(len(terms) + 1, dtype=np.int64),
-        competing_column=terms[:, 0].astype(np.int64),
-        competing_effort=np.ascontiguousarray(terms[:, 1]),
-        pattern_start=np.array([0, captures.n_animals], dtype=np.int64),
-        detection_start=detections[0],
-        detection_column=detections[1],
-        detection_count=detections[2],
-        occasion_start=occasions[0],
-        occasion_term=occasions[1],
-        occasion_count=occasions[2],
-        undetected=np.array([0], dtype=np.int64),
+        base=np.array(patterns.base, dtype=np.int64),
+        exposure_start=patterns.start,
+        exposure_column=patterns.column,
+        exposure_effort=patterns.effort,
+        competing_start=terms.start,
+        competing_column=terms.column,
+        competing_effort=terms.effort,
+        pattern_start=pattern_start,
+        detection_start=detection_start,
+        detection_column=detection_column,
+        detection_count=detection_count,
+        occasion_start=occasion_start,
+        occasion_term=occasion_term,
+        occasion_count=occasion_count,
+        undetected=np.arange(len(rows), dtype=np.int64),
     )
-    identical = captures.identical_histories.astype(np.float64)
     return Block(
         tables=tables,
-        sites=np.ascontiguousarray(traps.xy),
+        sites=np.ascontiguousarray(survey.traps.xy),
         column_site=column_site,
         column_row=column_row,
         points=np.ascontiguousarray(survey.mask.xy.T),
         cell_area=survey.mask.cell_area,
-        n_animals=captures.n_animals,
-        constant=float(constant.sum() - gammaln(identical + 1.0).sum()),
+        animals=np.asarray(animals[order], dtype=np.int64),
     )
 
 
 def _columns(
     rows: IntArray, parameters: Sequence[Parameter]
 ) -> tuple[IntArray, IntArray, IntArray]:
-    """Hazard column of each trap and occasion, and the trap and data row of each column."""
-    n_traps, n_occasions = rows.shape
-    constant = rows.strides[1] == 0 or bool((rows == rows[:, :1]).all())
-    used = rows[:, :1] if constant else rows
-    site = np.broadcast_to(np.arange(n_traps)[:, None], used.shape)
-    keys = np.column_stack([site.reshape(-1), *(p.row_of[used.reshape(-1)] for p in parameters)])
-    distinct, first, column = np.unique(keys, axis=0, return_index=True, return_inverse=True)
-    shaped = np.broadcast_to(column.reshape(used.shape), (n_traps, n_occasions))
-    return shaped, distinct[:, 0].astype(np.int64), used.reshape(-1)[first].astype(np.int64)
+    """Hazard column of each place in ``rows``, and the trap and data row of each column."""
+    constant = rows.strides[-1] == 0 or bool((rows == rows[..., :1]).all())
+    used = rows[..., :1] if constant else rows
+    flat = used.reshape(-1)
+    key = np.broadcast_to(np.arange(rows.shape[2])[:, None], used.shape).reshape(-1)
+    for parameter in parameters:
+        key = np.unique(
+            key.astype(np.int64) * len(parameter.rows) + parameter.row_of[flat],
+            return_inverse=True,
+        )[1].reshape(-1)
+    _, first = np.unique(key, return_index=True)
+    site = np.broadcast_to(np.arange(rows.shape[2])[:, None], used.shape).reshape(-1)[first]
+    column = np.broadcast_to(key.reshape(used.shape), rows.shape)
+    return column.astype(np.int64), site.astype(np.int64), flat[first].astype(np.int64)
 
 
-def _records(
-    detectors: Sequence[str], trap: IntArray, count: FloatArray, effort: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """Effort of the competing term of each record (0: none), and its constant."""
-    kinds = np.array(detectors, dtype=object)[trap]
-    competing = np.zeros(len(trap))
-    constant = np.zeros(len(trap))
-    for kind in set(kinds):
-        chosen = kinds == kind
-        encounter = ENCOUNTERS[kind]
-        constant[chosen] = encounter.constant(count[chosen], effort[chosen])
-        if encounter.competing_effort is not None:
-            competing[chosen] = encounter.competing_effort(effort[chosen])
-    return competing, constant
+def _exposure(survey: Survey, column: IntArray, n_columns: int) -> FloatArray:
+    """Effort in each column of an animal for which ``column`` (n_traps, n_occasions) holds."""
+    return sum_by_row(column.reshape(-1), survey.traps.effort.reshape(-1), n_columns)
 
 
-def _grouped(
-    animal: IntArray, item: IntArray, count: FloatArray, n_animals: int
-) -> tuple[IntArray, IntArray, FloatArray]:
-    """Ranges, items and summed counts of each animal; repeated items are added up."""
-    keys, position = np.unique(
-        np.column_stack([animal, item]).astype(np.int64), axis=0, return_inverse=True
+class _Rows:
+    """Sparse rows of (column, effort), each distinct one kept once."""
+
+    def __init__(self) -> None:
+        self.keys: dict[tuple[int, bytes, bytes], int] = {}
+        self.base: list[int] = []
+        self._columns: list[IntArray] = []
+        self._effort: list[FloatArray] = []
+
+    def add(self, entry: tuple[IntArray, FloatArray], base: int = -1) -> int:
+        """Position of a row, which is added when it is new."""
+        column, effort = entry
+        key = (base, column.tobytes(), effort.tobytes())
+        if key not in self.keys:
+            self.keys[key] = len(self.base)
+            self.base.append(base)
+            self._columns.append(column)
+            self._effort.append(effort)
+        return self.keys[key]
+
+    @property
+    def start(self) -> IntArray:
+        """Where each row begins."""
+        return np.cumsum([0, *(len(c) for c in self._columns)], dtype=np.int64)
+
+    @property
+    def column(self) -> IntArray:
+        """Columns of all rows."""
+        return np.concatenate([_NO_INDEX, *self._columns]).astype(np.int64)
+
+    @property
+    def effort(self) -> FloatArray:
+        """Effort of all rows."""
+        return np.concatenate([_NO_NUMBER, *self._effort]).astype(np.float64)
+
+
+def _patterns(
+    histories: Sequence[History], pattern_of: IntArray, naive: Sequence[FloatArray]
+) -> tuple[IntArray, _Rows, IntArray]:
+    """Exposure patterns, and the animals ordered by theirs.
+
+    The first patterns are those of animals that are never detected, one for each combination of
+    covariates; the others differ from one of them by what a learned response changed.
+    """
+    patterns = _Rows()
+    for u, exposure in enumerate(naive):
+        used = np.flatnonzero(exposure != 0.0).astype(np.int64)
+        # Two combinations may be equally exposed; the mark keeps their rows apart.
+        patterns.add((used, exposure[used]), base=-1 - u)
+    which = []
+    for history, u in zip(histories, pattern_of, strict=True):
+        changed = history.exposure_change
+        which.append(int(u) if not len(changed[0]) else patterns.add(changed, base=int(u)))
+    patterns.base = [-1 if base < 0 else base for base in patterns.base]
+    order = np.argsort(np.array(which, dtype=np.int64), kind="stable")
+    start = np.searchsorted(
+        np.array(which, dtype=np.int64)[order], np.arange(len(patterns.base) + 1)
     )
-    total = sum_by_row(position.reshape(-1), count, len(keys))
-    start = np.searchsorted(keys[:, 0], np.arange(n_animals + 1)).astype(np.int64)
-    return start, np.ascontiguousarray(keys[:, 1]), total[: len(keys)]
+    return order, patterns, start.astype(np.int64)
+
+
+def _flat(
+    rows: Sequence[tuple[IntArray, FloatArray]],
+) -> tuple[IntArray, IntArray, FloatArray]:
+    """Ranges, items and numbers of rows of different lengths; repeated items are added up."""
+    start, items, numbers = [0], [_NO_INDEX], [_NO_NUMBER]
+    for item, number in rows:
+        distinct, position = np.unique(item, return_inverse=True)
+        start.append(start[-1] + len(distinct))
+        items.append(distinct)
+        numbers.append(sum_by_row(position.reshape(-1), number, len(distinct)))
+    return (
+        np.array(start, dtype=np.int64),
+        np.concatenate(items).astype(np.int64),
+        np.concatenate(numbers).astype(np.float64),
+    )
