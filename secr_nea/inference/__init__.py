@@ -2,7 +2,9 @@
 
 from secr_nea.inference.abundance import abundance
 from secr_nea.inference.activity import activity_center
+from secr_nea.inference.classes import class_densities, class_membership, class_ratio
 from secr_nea.inference.density import density_surface
+from secr_nea.inference.derived import derived_density
 from secr_nea.inference.detectability import effective_sampling_area, pdot
 from secr_nea.inference.doubts import doubts
 from secr_nea.inference.mask_check import check_mask, effective_area_by_buffer
@@ -12,7 +14,11 @@ __all__ = [
     "abundance",
     "activity_center",
     "check_mask",
+    "class_densities",
+    "class_membership",
+    "class_ratio",
     "density_surface",
+    "derived_density",
     "doubts",
     "effective_area_by_buffer",
     "effective_sampling_area",
