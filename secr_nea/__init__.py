@@ -2,6 +2,7 @@
 
 from secr_nea import datasets, design, inference
 from secr_nea._numba import get_threads, set_threads
+from secr_nea._version import __version__
 from secr_nea.captures import CaptureHistory
 from secr_nea.detection import DETECTION_FUNCTIONS, DetectionFunction, detection_function
 from secr_nea.errors import (
@@ -21,8 +22,6 @@ from secr_nea.model import Model
 from secr_nea.survey import Survey, as_surveys
 from secr_nea.traps import TrapArray
 
-__version__ = "0.1.0.dev0"
-
 __all__ = [
     "DETECTION_FUNCTIONS",
     "CRSError",
@@ -39,6 +38,7 @@ __all__ = [
     "SecrWarning",
     "Survey",
     "TrapArray",
+    "__version__",
     "as_surveys",
     "datasets",
     "design",

@@ -5,10 +5,9 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-import xarray as xr
 
 from secr_nea import inference
 from secr_nea._typing import FloatArray
@@ -21,6 +20,9 @@ from secr_nea.maximise import maximise
 from secr_nea.model import Model
 from secr_nea.results_text import result_html, result_text
 from secr_nea.survey import Survey
+
+if TYPE_CHECKING:
+    import xarray
 
 
 class FitResult(Estimate):
@@ -78,11 +80,9 @@ class FitResult(Estimate):
         group: str | None = None,
         mask: HabitatMask | None = None,
         level: float = 0.95,
-    ) -> xr.Dataset:
+    ) -> xarray.Dataset:
         """Density per 100 km2 on its grid; see `secr_nea.inference.density_surface`."""
-        return inference.density_surface(
-            self, survey=survey, group=group, mask=mask, level=level
-        )
+        return inference.density_surface(self, survey=survey, group=group, mask=mask, level=level)
 
     def abundance(
         self,
@@ -99,7 +99,7 @@ class FitResult(Estimate):
             self, region=region, by=by, survey=survey, mask=mask, level=level, variance=variance
         )
 
-    def activity_center(self, animal: str, *, survey: str | None = None) -> xr.DataArray:
+    def activity_center(self, animal: str, *, survey: str | None = None) -> xarray.DataArray:
         """Where an animal lives; see `secr_nea.inference.activity_center`."""
         return inference.activity_center(self, animal, survey=survey)
 

@@ -313,9 +313,7 @@ def _detection_column(
     surveys: Sequence[Survey], individuals: Individuals, name: str, places: Sequence[IntArray]
 ) -> Any:
     """One column of the detection frame, all surveys joined."""
-    parts = [
-        _survey_column(surveys, individuals, name, b, place) for b, place in enumerate(places)
-    ]
+    parts = [_survey_column(surveys, individuals, name, b, place) for b, place in enumerate(places)]
     if name == "session":
         return _column(name, parts, [survey.name for survey in surveys])
     if name == individuals.variable:

@@ -40,7 +40,7 @@ from secr_nea.survey import Survey, as_surveys
 from secr_nea.units import M2_PER_KM2
 
 POPULATIONS = ("poisson", "binomial", "conditional")
-"""How the number of animals enters: Poisson; a fixed number; or not at all, given those detected."""
+"""How the number of animals enters: Poisson, a fixed number, or given those that were detected."""
 
 
 class Model:
@@ -129,10 +129,7 @@ class Model:
             }
         )
         self.links: Mapping[str, str] = MappingProxyType(
-            {
-                name: (links or {}).get(name, DEFAULT_LINKS[name.split("[")[0]])
-                for name in names
-            }
+            {name: (links or {}).get(name, DEFAULT_LINKS[name.split("[")[0]]) for name in names}
         )
         self.location = Location.of(self.surveys)
         self._variables = self._detection_variables(classes, groups)
@@ -220,7 +217,7 @@ class Model:
 
     @cached_property
     def detection_rows(self) -> DetectionFrame:
-        """Covariates of detection: a row per trap, and per occasion, class ... where they matter."""
+        """Covariates of detection: a row per trap, and per occasion and class where they matter."""
         return detection_frame(self.surveys, self._variables, self.individuals)
 
     @property

@@ -47,7 +47,9 @@ def _spread(detected: BoolArray, word: str) -> BoolArray:
     return state
 
 
-def animal_state(word: str, shape: tuple[int, int], trap: IntArray, occasion: IntArray) -> BoolArray:
+def animal_state(
+    word: str, shape: tuple[int, int], trap: IntArray, occasion: IntArray
+) -> BoolArray:
     """Where and when an animal is in the state of a learned response.
 
     Parameters

@@ -218,7 +218,14 @@ def _unlike_classes(model: Model, start: FloatArray) -> list[FloatArray]:
     """Starts in which latent classes differ: at equal classes the likelihood has a saddle."""
     own = [parameter.name for parameter in model.detection_parameters]
     starts = []
-    for first, second in ((1.0, -0.5), (-1.0, 0.5), (1.5, 0.0), (-1.5, 0.0), (0.0, 0.7), (0.0, -0.7)):
+    for first, second in (
+        (1.0, -0.5),
+        (-1.0, 0.5),
+        (1.5, 0.0),
+        (-1.5, 0.0),
+        (0.0, 0.7),
+        (0.0, -0.7),
+    ):
         for mix in (0.0, -1.0, 1.0):
             trial = start.copy()
             for j, name in enumerate(model.coefficient_names):

@@ -136,10 +136,11 @@ def example_design(detector="count", *, n_occasions=2):
             if effort[k, s] > 0:
                 largest = int(effort[k, s]) if most is None else most
                 histories[i, s, k] = rng.integers(1, largest + 1)
+    corner = np.array([300_000.0, 4_900_000.0])
     return {
-        "traps": traps + [300_000.0, 4_900_000.0],
+        "traps": traps + corner,
         "effort": effort,
-        "points": points + [300_000.0, 4_900_000.0],
+        "points": points + corner,
         "spacing": 1000.0,
         "cell_area": 1.0,
         "detector": detector,

@@ -1,6 +1,8 @@
-"""Kernels against NumPy's long doubles and against a twin of a few lines; with and without the JIT."""
+"""Kernels against long doubles and against a twin of a few lines; with and without the JIT."""
 
 from __future__ import annotations
+
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -234,7 +236,7 @@ def value_of(tables, log_hazard, log_weight, edges=None):
     shape = (len(edges) - 1, n_animals)
     largest, total = np.full(shape, np.nan), np.full(shape, np.nan)
     detected = np.full((len(edges) - 1, n_undetected), np.nan)
-    for t, (a, b) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+    for t, (a, b) in enumerate(pairwise(edges)):
         part = np.ascontiguousarray(log_hazard[:, a:b])
         tiles.tile_value(tables, part, log_weight[a:b], largest[t], total[t], detected[t])
     return _log_sum(largest, total), detected.sum(axis=0)
@@ -364,9 +366,7 @@ def test_half_normal_straight_from_coordinates():
     column_site = np.array([0, 2, 1, 2])
     log_lambda0, sigma = rng.uniform(-5, 0, 4), rng.uniform(500, 5000, 4)
     out = np.empty((4, 5))
-    hazard_kernels.half_normal_log_hazard(
-        sites, points, 3, 8, column_site, log_lambda0, sigma, out
-    )
+    hazard_kernels.half_normal_log_hazard(sites, points, 3, 8, column_site, log_lambda0, sigma, out)
     difference = sites[column_site, :, None] - points[None, :, 3:8]
     d2 = (difference**2).sum(axis=1)
     expected = log_lambda0[:, None] - d2 / (2 * sigma[:, None] ** 2)

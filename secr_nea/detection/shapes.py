@@ -125,19 +125,29 @@ def _w_exponential_slopes(
     )
 
 
+def _log_miss(u: FloatArray) -> FloatArray:
+    """log(1 - exp(-u)) for u > 0, exact for small and for large u."""
+    small = np.log(-np.expm1(-np.minimum(u, 1.0)))
+    return np.where(u < 1.0, small, np.log1p(-np.exp(-np.maximum(u, 1.0))))
+
+
 def _compound_half_normal(d2: FloatArray, sigma: FloatArray, z: FloatArray) -> FloatArray:
-    log_miss = np.log(-np.expm1(-0.5 * np.maximum(d2, 1e-300) / sigma**2))
-    return np.log(np.maximum(-np.expm1(z * log_miss), 1e-300))
+    u = 0.5 * np.maximum(d2, 1e-300) / sigma**2
+    near = np.minimum(u, 37.0)
+    # 1 - (1 - exp(-u))^z = z exp(-u) to the last digit where exp(-u) is tiny.
+    s = -np.expm1(z * _log_miss(near))
+    return np.where(u < 37.0, np.log(np.maximum(s, 1e-300)), np.log(z) - u)
 
 
 def _compound_half_normal_slopes(
     d2: FloatArray, sigma: FloatArray, z: FloatArray
 ) -> tuple[FloatArray, ...]:
     u = 0.5 * np.maximum(d2, 1e-300) / sigma**2
-    log_miss = np.log(-np.expm1(-u))
+    near = np.minimum(u, 600.0)
+    log_miss = _log_miss(near)
     # s = 1 - miss^z; d log s / d log miss = -z miss^z / (1 - miss^z) = -z / (miss^-z - 1)
     per_log_miss = -z / np.maximum(np.expm1(-z * log_miss), 1e-300)
-    per_u = per_log_miss / np.maximum(np.expm1(u), 1e-300)
+    per_u = per_log_miss / np.maximum(np.expm1(near), 1e-300)
     return per_u * -2.0 * u / sigma, per_log_miss * log_miss / z, per_u * 0.5 / sigma**2
 
 
@@ -186,18 +196,19 @@ def _cumulative_gamma(d2: FloatArray, sigma: FloatArray, z: FloatArray) -> Float
 def _cumulative_gamma_slopes(
     d2: FloatArray, sigma: FloatArray, z: FloatArray
 ) -> tuple[FloatArray, ...]:
-    d = np.maximum(np.sqrt(d2), 1e-300)
-    x = d * z / sigma
+    d2 = np.maximum(d2, 1e-300)
+    x = np.sqrt(d2) * z / sigma
     log_s = _cumulative_gamma(d2, sigma, z)
-    density = np.exp((z - 1.0) * np.log(x) - x - special.gammaln(z) - log_s)
-    density = np.where(log_s > -690.0, density, 0.0)
+    # -d log s / d log x
+    fall = np.exp(z * np.log(x) - x - special.gammaln(z) - log_s)
+    fall = np.where(log_s > -690.0, fall, 0.0)
     # The incomplete gamma function has no closed derivative to its shape: a central difference.
     step = 1e-5 * z
     per_shape = np.log(np.maximum(special.gammaincc(z + step, x), 1e-300))
     per_shape = (per_shape - np.log(np.maximum(special.gammaincc(z - step, x), 1e-300))) / (
         2.0 * step
     )
-    return density * x / sigma, per_shape - density * d / sigma, -density * 0.5 * x / d**2
+    return fall / sigma, per_shape - fall / z, -0.5 * fall / d2
 
 
 HALF_NORMAL = Shape(("sigma",), "exp(-d^2 / (2 sigma^2))", _half_normal, _half_normal_slopes)

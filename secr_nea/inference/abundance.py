@@ -145,9 +145,7 @@ def abundance(
     return pd.DataFrame(rows)
 
 
-def _parts(
-    estimate: Estimate, places: list[_Place]
-) -> list[tuple[dict[str, str], list[int]]]:
+def _parts(estimate: Estimate, places: list[_Place]) -> list[tuple[dict[str, str], list[int]]]:
     """Which populations make a row: each group and all groups; or the only one."""
     individuals = estimate.model.individuals
     everybody = list(range(len(places)))

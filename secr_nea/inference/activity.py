@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import difflib
+from typing import TYPE_CHECKING
 
 import numpy as np
-import xarray as xr
 
 from secr_nea._typing import FloatArray, IntArray
 from secr_nea.errors import DataError
@@ -13,6 +13,9 @@ from secr_nea.estimate import Estimate
 from secr_nea.inference.detectability import survey_index
 from secr_nea.likelihood import likelihood_of
 from secr_nea.likelihood.points import log_encounter
+
+if TYPE_CHECKING:
+    import xarray
 
 
 def activity_center_probabilities(
@@ -45,7 +48,9 @@ def activity_center_probabilities(
     return np.asarray(weight / weight.sum(axis=1, keepdims=True))
 
 
-def activity_center(estimate: Estimate, animal: str, *, survey: str | None = None) -> xr.DataArray:
+def activity_center(
+    estimate: Estimate, animal: str, *, survey: str | None = None
+) -> xarray.DataArray:
     """Distribution of the activity centre of one detected animal.
 
     Parameters

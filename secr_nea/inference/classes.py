@@ -95,9 +95,7 @@ def class_densities(estimate: Estimate, *, level: float = 0.95) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def class_ratio(
-    estimate: Estimate, of: str, to: str, *, level: float = 0.95
-) -> pd.DataFrame:
+def class_ratio(estimate: Estimate, of: str, to: str, *, level: float = 0.95) -> pd.DataFrame:
     """Ratio of two classes in each survey, such as females per male.
 
     Parameters

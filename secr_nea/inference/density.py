@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import xarray as xr
 
 from secr_nea._typing import FloatArray
 from secr_nea.errors import ModelError
@@ -15,6 +15,9 @@ from secr_nea.inference.detectability import population_index, survey_index
 from secr_nea.inference.intervals import z_value
 from secr_nea.likelihood import likelihood_of
 from secr_nea.mask import HabitatMask
+
+if TYPE_CHECKING:
+    import xarray
 
 
 @dataclass(frozen=True)
@@ -106,7 +109,7 @@ def density_surface(
     group: str | None = None,
     mask: HabitatMask | None = None,
     level: float = 0.95,
-) -> xr.Dataset:
+) -> xarray.Dataset:
     """Density on the grid of the mask, with standard error and interval.
 
     Parameters
@@ -140,6 +143,8 @@ def density_surface(
     The surface is what the covariates of the formula say; it is not where the detected animals
     live (see `activity_center`). Away from the sampled range of covariates it extrapolates.
     """
+    import xarray
+
     b = survey_index(estimate, survey)
     where = mask if mask is not None else estimate.model.surveys[b].mask
     point = point_density(estimate, population_index(estimate, survey, group), mask)
@@ -157,7 +162,7 @@ def density_surface(
     unit = "animals per 100 km2"
     arrays = {name: where.to_xarray(value, name=name, units=unit) for name, value in layers.items()}
     arrays["cv"] = where.to_xarray(se / point.value, name="cv", units="1")
-    surface = xr.Dataset(arrays)
+    surface = xarray.Dataset(arrays)
     surface.attrs = {
         "title": "Density of animals from spatial capture-recapture",
         "formula": f"D {estimate.model.parameters['D'].text}",

@@ -62,9 +62,7 @@ def derived_density(
     return pd.DataFrame(rows)
 
 
-def _chosen(
-    estimate: Estimate, b: int, by: str | None
-) -> list[tuple[dict[str, str], BoolArray]]:
+def _chosen(estimate: Estimate, b: int, by: str | None) -> list[tuple[dict[str, str], BoolArray]]:
     """Which animals make each row."""
     captures = estimate.model.surveys[b].captures
     if by is None:

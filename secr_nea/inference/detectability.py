@@ -102,9 +102,7 @@ def pdot(
     points = None if xy is None else np.asarray(xy, dtype=np.float64)
     if points is not None and (points.ndim != 2 or points.shape[1] != 2):
         raise DataError(f"xy must have shape (n_points, 2); got {points.shape}.")
-    return detection_probability(
-        likelihood_of(estimate.model), estimate.coefficients, p, points
-    )
+    return detection_probability(likelihood_of(estimate.model), estimate.coefficients, p, points)
 
 
 def effective_sampling_area(estimate: Estimate, *, level: float = 0.95) -> pd.DataFrame:

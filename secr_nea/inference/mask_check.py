@@ -30,7 +30,9 @@ def typical_sigma(estimate: Estimate) -> float:
     position = estimate.model.detection.parameters.index("sigma")
     values = estimate.model.detection_values(estimate.coefficients)[position]
     total, weight = 0.0, 0.0
-    for survey, rows in zip(estimate.model.surveys, estimate.model.detection_rows.rows, strict=True):
+    for survey, rows in zip(
+        estimate.model.surveys, estimate.model.detection_rows.rows, strict=True
+    ):
         everyone = values[rows].reshape(-1, *survey.traps.effort.shape).mean(axis=0)
         total += float((everyone * survey.traps.effort).sum())
         weight += float(survey.traps.effort.sum())

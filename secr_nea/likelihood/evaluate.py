@@ -207,9 +207,7 @@ class Likelihood:
     def _each(self, values: list[Any]) -> Iterator[tuple[Population, Any]]:
         return zip(self.populations, values, strict=True)
 
-    def pull_back(
-        self, coefficients: FloatArray, adjoints: list[list[BlockAdjoint]]
-    ) -> FloatArray:
+    def pull_back(self, coefficients: FloatArray, adjoints: list[list[BlockAdjoint]]) -> FloatArray:
         """From derivatives to the kernels' inputs to derivatives to the coefficients.
 
         Parameters

@@ -120,8 +120,8 @@ def _population(model: Model, b: int, g: int, density_rows: IntArray) -> Populat
                 individuals.response,
             )
         )
-    members = np.flatnonzero(own.class_of == g) if individuals.grouped else np.arange(
-        len(own.class_of)
+    members = (
+        np.flatnonzero(own.class_of == g) if individuals.grouped else np.arange(len(own.class_of))
     )
     return Population(
         survey=b,
@@ -129,9 +129,9 @@ def _population(model: Model, b: int, g: int, density_rows: IntArray) -> Populat
         classes=classes,
         blocks=tuple(blocks),
         density_rows=density_rows,
-        n_by_pattern=np.bincount(
-            own.pattern_of[members], minlength=len(own.patterns)
-        ).astype(np.float64),
+        n_by_pattern=np.bincount(own.pattern_of[members], minlength=len(own.patterns)).astype(
+            np.float64
+        ),
         n_animals=len(own.class_of),
         constant=history_constant(model.surveys[b], members),
     )

@@ -153,7 +153,10 @@ def build_block(
         [(h.columns, h.counts) for h in ordered]
     )
     occasion_start, occasion_term, occasion_count = _flat(
-        [(np.array(c, dtype=np.int64), h.competing_counts) for c, h in zip(competing, ordered, strict=True)]
+        [
+            (np.array(c, dtype=np.int64), h.competing_counts)
+            for c, h in zip(competing, ordered, strict=True)
+        ]
     )
     tables = Tables(
         base=np.array(patterns.base, dtype=np.int64),

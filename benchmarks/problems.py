@@ -1,0 +1,278 @@
+"""Named, seeded survey problems of known size, invented by the simulator; no field data.
+
+`problem(name)` builds a problem once. Coordinates are metres, density is animals per 100 km2.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+import secr_nea as sn
+
+REAL_GOBI = Path(__file__).parents[2] / "shared" / "realdata" / "gobi"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A model of simulated surveys, and the coefficients that made them."""
+
+    name: str
+    about: str
+    model: sn.Model
+    truth: np.ndarray
+    seed: int
+
+    @property
+    def n_points(self):
+        return sum(survey.mask.n_points for survey in self.model.surveys)
+
+    @property
+    def n_traps(self):
+        return sum(survey.traps.n_traps for survey in self.model.surveys)
+
+    @property
+    def n_animals(self):
+        return sum(survey.n_animals for survey in self.model.surveys)
+
+    def fresh_model(self):
+        """The same model without anything that was computed before."""
+        return model_of(self.model.surveys, self.model.formulas)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a problem is made: layout of the surveys, formulas, truth."""
+
+    about: str
+    layout: Callable[[], list[sn.Survey]]
+    truth: Mapping[str, float]
+    seed: int
+    formulas: Mapping[str, str] = field(default_factory=dict)
+
+
+def model_of(surveys, formulas):
+    return sn.Model(surveys, **formulas)
+
+
+@cache
+def problem(name):
+    """The problem of that name; the same numbers every time."""
+    recipe = RECIPES[name]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", sn.SecrWarning)  # no animal has been drawn yet
+        empty = model_of(recipe.layout(), recipe.formulas)
+    unknown = set(recipe.truth) - set(empty.coefficient_names)
+    assert not unknown, f"{name}: {unknown} are not coefficients of {empty.coefficient_names}"
+    truth = np.array([recipe.truth.get(key, 0.0) for key in empty.coefficient_names])
+    surveys = simulated(empty, truth, recipe.seed)
+    return Problem(name, recipe.about, model_of(surveys, recipe.formulas), truth, recipe.seed)
+
+
+def simulated(model, coefficients, seed):
+    """New animals and detections from a model without responses or classes, survey by survey."""
+    density = model.parameters["D"]
+    at_points = density.values(coefficients)[density.row_of]
+    edges = np.cumsum([survey.mask.n_points for survey in model.surveys])[:-1]
+    values = dict(
+        zip(model.detection.parameters, model.detection_values(coefficients), strict=True)
+    )
+    surveys = []
+    for b, (survey, at_mask) in enumerate(
+        zip(model.surveys, np.split(at_points, edges), strict=True)
+    ):
+        stream = np.random.SeedSequence([seed, b])
+        rows = detection_rows(model, b)
+        animals = sn.design.simulate_population(survey.mask, at_mask, seed=stream)
+        drawn = sn.design.simulate_captures(
+            animals,
+            survey.traps,
+            detection=model.detection,
+            seed=stream,
+            **{name: value[rows] for name, value in values.items()},
+        )
+        surveys.append(
+            sn.Survey(
+                drawn.captures,
+                survey.mask,
+                name=survey.name,
+                occasion_covariates=survey.occasion_covariates,
+            )
+        )
+    return tuple(surveys)
+
+
+def detection_rows(model, b):
+    """Row of the detection covariates of each trap and occasion of a survey, (n_traps, S)."""
+    traps = model.surveys[b].traps
+    (rows,) = model.detection_rows.rows[b].reshape(-1, traps.n_traps, traps.n_occasions)
+    return rows
+
+
+@cache
+def real_gobi():
+    """Three field surveys where they are present, else None; for timing only, never in a table."""
+    if not REAL_GOBI.is_dir():
+        return None
+    surveys = sn.read_surveys(
+        traps=REAL_GOBI / "traps.csv",
+        captures=REAL_GOBI / "captures.csv",
+        mask=REAL_GOBI / "mask.csv",
+        detector="count",
+        effort_column="effort_days",
+    )
+    model = sn.Model(surveys)
+    truth = np.log([0.71706, 0.0135474, 7696.3])
+    return Problem("real_gobi", "field data", model, truth, 0)
+
+
+# --- layouts -------------------------------------------------------------------------------------
+
+
+def grid(n_columns, n_rows, spacing):
+    x, y = np.meshgrid(np.arange(n_columns), np.arange(n_rows))
+    return np.column_stack([x.ravel(), y.ravel()]) * float(spacing)
+
+
+def ridge_line(n_traps, length, width, rng):
+    """Cameras along a winding ridge, jittered so that no two are at one place."""
+    along = np.linspace(0.0, 1.0, n_traps)
+    y = width * np.sin(7.0 * along)
+    jitter = rng.uniform(-0.3, 0.3, (n_traps, 2)) * length / n_traps
+    return np.column_stack([along * length, y]) + jitter
+
+
+def nearest_cells(traps, spacing, n_points):
+    """The so many grid cells that are nearest to a trap."""
+    buffer = 0.5 * np.sqrt(n_points) * spacing
+    low, high = traps.min(axis=0) - buffer, traps.max(axis=0) + buffer
+    first, last = np.floor(low / spacing), np.ceil(high / spacing)
+    cells = grid(int(last[0] - first[0]), int(last[1] - first[1]), spacing) + first * spacing
+    apart = np.min(
+        [np.hypot(cells[:, 0] - x, cells[:, 1] - y) for x, y in traps],
+        axis=0,
+    )
+    return cells[np.sort(np.argsort(apart, kind="stable")[:n_points])]
+
+
+def smooth_surface(xy, rng, wavelength):
+    """A smooth random covariate, standardised."""
+    direction = rng.normal(size=(6, 2)) * 2.0 * np.pi / wavelength
+    phase = rng.uniform(0.0, 2.0 * np.pi, 6)
+    surface = np.cos(xy @ direction.T + phase).sum(axis=1)
+    return (surface - surface.mean()) / surface.std()
+
+
+def empty_survey(traps, cells, spacing, name="survey", covariates=None, occasions=None):
+    nobody = sn.CaptureHistory(traps, animal=[], occasion=[], trap=[])
+    mask = sn.HabitatMask(cells, spacing=spacing, covariates=covariates)
+    return sn.Survey(nobody, mask, name=name, occasion_covariates=occasions)
+
+
+def tiny():
+    traps = sn.TrapArray(grid(3, 3, 1500.0) + [6500.0, 3000.0], effort=np.full((9, 5), 10.0))
+    return [empty_survey(traps, grid(20, 10, 1000.0), 1000.0)]
+
+
+def ridge():
+    rng = np.random.default_rng(11)
+    xy = ridge_line(40, 60_000.0, 6_000.0, rng)
+    working = (rng.random((40, 120)) > 0.1).astype(float)  # batteries die, snow falls
+    traps = sn.TrapArray(xy, effort=working, detector="binary")
+    cells = nearest_cells(xy, 1200.0, 1500)
+    return [empty_survey(traps, cells, 1200.0, covariates={"cover": smooth_surface(cells, rng, 3e4)})]
+
+
+def gobi_like():
+    rng = np.random.default_rng(2012)
+    surveys = []
+    for name, n_traps, n_points in (("A", 41, 8469), ("B", 30, 10_495), ("C", 39, 8582)):
+        xy = ridge_line(n_traps, 45_000.0, 7_000.0, rng)
+        traps = sn.TrapArray(
+            xy,
+            effort=rng.integers(20, 120, (n_traps, 1)).astype(float),
+            covariates={
+                "place": rng.choice(["canyon", "ridge", "saddle"], n_traps),
+                "slope": rng.normal(size=n_traps),
+                "rocks": rng.normal(size=n_traps),
+            },
+        )
+        cells = nearest_cells(xy, 500.0, n_points)
+        covariates = {"rugged": smooth_surface(cells, rng, 2.5e4)}
+        surveys.append(empty_survey(traps, cells, 500.0, name, covariates))
+    return surveys
+
+
+def two_country_block():
+    rng = np.random.default_rng(77)
+    xy = grid(16, 10, 5000.0) + rng.uniform(-800.0, 800.0, (160, 2))
+    traps = sn.TrapArray(xy, effort=np.ones((160, 8)), detector="binary")
+    cells = nearest_cells(xy, 1000.0, 10_000)
+    country = np.where(cells[:, 0] < 35_000.0, "west", "east")
+    covariates = {"forest": smooth_surface(cells, rng, 4e4), "country": country}
+    return [empty_survey(traps, cells, 1000.0, covariates=covariates)]
+
+
+# --- recipes -------------------------------------------------------------------------------------
+
+
+def intercepts(density, lambda0, sigma):
+    return {
+        "D:Intercept": np.log(density),
+        "lambda0:Intercept": np.log(lambda0),
+        "sigma:Intercept": np.log(sigma),
+    }
+
+
+SNOW_LEOPARD = intercepts(0.9, 0.012, 7000.0)
+TIGER = intercepts(0.6, 0.06, 5000.0)
+
+RECIPES = {
+    "tiny": Recipe("9 traps, counts, 200 points", tiny, intercepts(20.0, 0.02, 1500.0), 1),
+    "ridge": Recipe(
+        "40 cameras, 120 daily occasions, binary, 1,500 points",
+        ridge,
+        {**intercepts(1.4, 0.006, 4500.0), "D:cover": 0.4},
+        3,
+        {"D": "~ cover"},
+    ),
+    "gobi_like": Recipe("3 surveys, 110 cameras, counts, 27,546 points", gobi_like, SNOW_LEOPARD, 5),
+    "gobi_like_covariates": Recipe(
+        "the same; D ~ rugged, lambda0 ~ place (3 levels)",
+        gobi_like,
+        {**SNOW_LEOPARD, "D:rugged": 0.4, "lambda0:place[T.ridge]": 0.5},
+        5,
+        {"D": "~ rugged", "lambda0": "~ place"},
+    ),
+    "gobi_like_own_traps": Recipe(
+        "the same; lambda0 ~ slope, sigma ~ rocks: every trap has values of its own",
+        gobi_like,
+        {**SNOW_LEOPARD, "lambda0:slope": 0.2, "sigma:rocks": 0.05},
+        5,
+        {"lambda0": "~ slope", "sigma": "~ rocks"},
+    ),
+    "two_country_block": Recipe(
+        "160 stations, 8 occasions, binary, 10,000 points; D ~ forest + country",
+        two_country_block,
+        {**TIGER, "D:forest": 0.3, "D:country[T.west]": -0.4},
+        7,
+        {"D": "~ forest + country"},
+    ),
+    "two_country_occasions": Recipe(
+        "the same; D ~ forest, lambda0 ~ occasion (8 levels)",
+        two_country_block,
+        {**TIGER, "D:forest": 0.3, "lambda0:occasion[T.4]": 0.3},
+        7,
+        {"D": "~ forest", "lambda0": "~ occasion"},
+    ),
+}
+"""Every problem by its name."""
+
+NAMES = tuple(RECIPES)
+FITTED = ("tiny", "ridge", "gobi_like", "gobi_like_covariates")
+"""Problems whose rival fits in seconds."""

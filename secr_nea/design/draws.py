@@ -1,0 +1,179 @@
+"""Detections drawn for animals at known places, occasion after occasion."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from secr_nea import _checks
+from secr_nea._typing import BoolArray, FloatArray, IntArray
+from secr_nea.captures import CaptureHistory
+from secr_nea.detection import DetectionFunction
+from secr_nea.errors import ModelError
+from secr_nea.traps import TrapArray
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Simulated:
+    """Capture histories together with the animals behind them.
+
+    Parameters
+    ----------
+    captures : CaptureHistory
+        What was observed. Ids "1" ... "n" number the detected animals in the order of
+        ``population``.
+    population : float64 array, shape (N, 2), metres
+        Activity centres of all animals, detected or not; read-only.
+    detected : int64 array, shape (n_animals,)
+        Row of ``population`` of each animal of ``captures``; read-only.
+    """
+
+    captures: CaptureHistory
+    population: FloatArray
+    detected: IntArray
+
+    @property
+    def activity_centers(self) -> FloatArray:
+        """True activity centres of the detected animals, shape (n_animals, 2), metres."""
+        centers: FloatArray = self.population[self.detected]
+        return centers
+
+    def __repr__(self) -> str:
+        animals = _checks.plural(len(self.population), "animal")
+        return f"Simulated({len(self.detected)} of {animals} detected, {self.captures!r})"
+
+
+def captures_of(population: FloatArray, traps: TrapArray, records: Sequence[IntArray]) -> Simulated:
+    """Number the animals that have any record.
+
+    Parameters
+    ----------
+    population : float64 array, shape (N, 2), metres
+    traps : TrapArray
+    records : sequence of int64 arrays, each (4, n_records)
+        Trap, animal, occasion and count.
+
+    Returns
+    -------
+    Simulated
+    """
+    trap, animal, occasion, count = np.concatenate(list(records), axis=1)
+    detected, number = np.unique(animal, return_inverse=True)
+    captures = CaptureHistory(
+        traps,
+        animal=number.reshape(-1),
+        occasion=occasion,
+        trap=trap,
+        count=count,
+        animal_ids=[str(i + 1) for i in range(len(detected))],
+    )
+    return Simulated(
+        captures,
+        _checks.read_only(population, np.float64),
+        _checks.read_only(detected, np.int64),
+    )
+
+
+def draw_records(
+    population: FloatArray,
+    traps: TrapArray,
+    function: DetectionFunction,
+    values: tuple[FloatArray, ...],
+    rng: np.random.Generator,
+    response: str = "",
+) -> Iterator[IntArray]:
+    """Draw the detections of animals, one occasion after the other.
+
+    Parameters
+    ----------
+    population : float64 array, shape (N, 2), metres
+        Activity centres.
+    traps : TrapArray
+    function : DetectionFunction
+    values : tuple of float64 arrays, each (n_states, n_traps, n_occasions)
+        Detection parameters; the second state is that of a learned response.
+    rng : numpy Generator
+    response : str
+        Learned response of the animal, or "".
+
+    Yields
+    ------
+    int64 array, shape (4, n_records)
+        Trap, animal, occasion and count of the records of each occasion.
+    """
+    difference = traps.xy[:, None, :] - population
+    d2 = np.einsum("kia,kia->ki", difference, difference)
+    detector = np.array(traps.detector)
+    before = np.zeros(d2.shape, dtype=bool)
+    last = np.zeros(d2.shape, dtype=bool)
+    hazards: list[FloatArray] = []
+    for s in range(traps.n_occasions):
+        if s == 0 or any((value[..., s] != value[..., s - 1]).any() for value in values):
+            with np.errstate(divide="ignore"):  # log 0 where nothing can be detected
+                hazards = [
+                    np.exp(function.log_hazard(d2, *(value[state, :, s, None] for value in values)))
+                    for state in range(len(values[0]))
+                ]
+        hazard = hazards[0]
+        if response:
+            hazard = np.where(_learned(response, before, last), hazards[1], hazards[0])
+        counts = np.zeros(d2.shape, dtype=np.int64)
+        for kind in sorted(set(traps.detector)):
+            working = np.flatnonzero((detector == kind) & (traps.effort[:, s] > 0.0))
+            counts[working] = DRAWS[kind](rng, hazard[working], traps.effort[working, s, None])
+        last = counts > 0
+        before |= last
+        trap, animal = np.nonzero(counts)
+        yield np.stack([trap, animal, np.full(len(trap), s), counts[trap, animal]])
+
+
+def _learned(response: str, before: BoolArray, last: BoolArray) -> BoolArray:
+    """Where animals are in the state of a learned response, (n_traps, N)."""
+    seen = last if "last_occasion" in response else before
+    return seen if response.endswith("_here") else np.broadcast_to(seen.any(axis=0), seen.shape)
+
+
+def _draw_count(rng: np.random.Generator, hazard: FloatArray, effort: FloatArray) -> IntArray:
+    expected = hazard * effort
+    if (expected > _MANY).any():
+        raise ModelError(
+            f"A count detector would make {expected.max():g} detections of one animal. Use a "
+            "smaller amplitude (it is per unit effort), or a binary detector."
+        )
+    return rng.poisson(expected)
+
+
+def _draw_binary(rng: np.random.Generator, hazard: FloatArray, effort: FloatArray) -> IntArray:
+    return (rng.random(hazard.shape) < -np.expm1(-hazard * effort)).astype(np.int64)
+
+
+def _draw_binomial(rng: np.random.Generator, hazard: FloatArray, effort: FloatArray) -> IntArray:
+    return rng.binomial(effort.astype(np.int64), -np.expm1(-hazard))
+
+
+def _draw_multi(rng: np.random.Generator, hazard: FloatArray, effort: FloatArray) -> IntArray:
+    exposure = hazard * effort
+    total = exposure.sum(axis=0)
+    counts = np.zeros(exposure.shape, dtype=np.int64)
+    if not len(counts):
+        return counts
+    taken = np.flatnonzero(rng.random(total.shape) < -np.expm1(-total))
+    share = np.cumsum(exposure[:, taken], axis=0) / total[taken]
+    trap = (rng.random(len(taken)) > share[:-1]).sum(axis=0)
+    counts[trap, taken] = 1
+    return counts
+
+
+# Far beyond any survey, far below where the Poisson draws of numpy stop working.
+_MANY = 1e12
+
+DRAWS: dict[str, Callable[[np.random.Generator, FloatArray, FloatArray], Any]] = {
+    "count": _draw_count,
+    "binary": _draw_binary,
+    "binomial": _draw_binomial,
+    "multi": _draw_multi,
+}
+"""Counts of each kind of detector from hazard per unit effort (n, N) and effort (n, 1)."""

@@ -1,0 +1,188 @@
+"""New animals and detections from a model, with the traps and masks of its surveys."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from secr_nea._typing import FloatArray, IntArray
+from secr_nea.captures import CaptureHistory
+from secr_nea.design.draws import captures_of, draw_records
+from secr_nea.design.simulate import check_parameter, checked_density, simulate_population
+from secr_nea.design.streams import Seed, streams
+from secr_nea.errors import ModelError, SecrWarning
+from secr_nea.model import Model
+from secr_nea.responses import TRAP_RESPONSES
+from secr_nea.survey import Survey
+from secr_nea.units import animals_per_cell
+
+
+def simulate_survey(
+    survey_or_model: Survey | Sequence[Survey] | Model,
+    coefficients: Mapping[str, float] | Iterable[float],
+    *,
+    seed: Seed = None,
+) -> Survey | tuple[Survey, ...]:
+    """New animals and new detections from a model, with the traps and the mask of its surveys.
+
+    Names, traps, effort, mask and covariates of survey and occasions stay the same. Animals come
+    from the density of the model and may have their centre anywhere on the mask. In a model with
+    classes or groups they have that covariate (unknown as often as in the survey), and no
+    other. With ``population="binomial"`` their number is the expected one (its fraction by
+    chance, so that the mean is right), else Poisson.
+
+    Parameters
+    ----------
+    survey_or_model : Model, or Survey or several
+        Surveys stand for ``Model(surveys)``: constant density and hazard half-normal detection.
+    coefficients : mapping of str to float, or sequence of float
+        Link-scale values of ``model.coefficient_names``.
+    seed : int, numpy SeedSequence, numpy Generator, or None
+        The same int or SeedSequence, model and coefficients give exactly the same surveys. Every
+        survey has its own independent stream, so that its animals do not depend on how many surveys
+        follow it. A Generator moves on from call to call; None differs every time.
+
+    Returns
+    -------
+    Survey or tuple of Survey
+        A tuple when the model has several surveys.
+
+    Raises
+    ------
+    ModelError
+        If the model cannot be simulated (conditional likelihood, responses of traps), or
+        coefficients do not fit the model or give impossible detection parameters.
+    DataError
+        If the density is negative somewhere (possible with the identity link) or not finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import secr_nea as sn
+    >>> model = sn.Model(sn.datasets.sailugem())
+    >>> truth = {"D": 1.2, "lambda0": 0.009, "sigma": 5500.0}
+    >>> coefficients = {f"{name}:Intercept": np.log(value) for name, value in truth.items()}
+    >>> survey = sn.design.simulate_survey(model, coefficients, seed=1)
+    >>> survey.name, survey.traps.n_traps, survey.mask.n_points
+    ('Sailugem', 44, 1840)
+    """
+    model = survey_or_model if isinstance(survey_or_model, Model) else Model(survey_or_model)
+    values = model.coefficients(coefficients)
+    _check_possible(model)
+    surveys = tuple(
+        _new_survey(model, values, b, rng)
+        for b, rng in enumerate(streams(seed, len(model.surveys)))
+    )
+    return surveys[0] if len(surveys) == 1 else surveys
+
+
+def _check_possible(model: Model) -> None:
+    if "D" not in model.parameters:
+        raise ModelError(
+            "A model of the conditional likelihood has no density to simulate animals from; use "
+            "population='poisson'."
+        )
+    used = [name for name in TRAP_RESPONSES if name in model.detection_rows.frame]
+    if used:
+        raise ModelError(
+            f"Surveys with {used[0]} cannot be simulated: it is the data's own history."
+        )
+
+
+def _new_survey(model: Model, coefficients: FloatArray, b: int, rng: np.random.Generator) -> Survey:
+    """One survey of a model with other animals."""
+    survey = model.surveys[b]
+    individuals = model.individuals
+    centres, class_of = _animals(model, coefficients, b, rng)
+    rows = model.detection_rows.rows[b]
+    of_rows = model.detection_values(coefficients)
+    records: list[IntArray] = []
+    for c in range(individuals.n_levels):
+        # (n_states, n_traps, n_occasions) of this class
+        values = tuple(value[rows[c, 0]] for value in of_rows)
+        for name, value in zip(model.detection.parameters, values, strict=True):
+            for state in value:
+                check_parameter(model.detection, name, state, survey.traps)
+        own = np.flatnonzero(class_of == c)
+        drawn = draw_records(
+            centres[own], survey.traps, model.detection, values, rng, individuals.response
+        )
+        for part in drawn:
+            part[1] = own[part[1]]
+            records.append(part)
+    simulated = captures_of(centres, survey.traps, records)
+    captures = simulated.captures
+    if individuals.variable and individuals.variable in survey.captures.covariates:
+        labels = _labels(survey, individuals.levels, individuals.variable, class_of, rng)
+        captures = _with_covariate(captures, individuals.variable, labels[simulated.detected])
+    with warnings.catch_warnings():
+        # whatever is doubtful about traps and mask was told when the survey was made
+        warnings.simplefilter("ignore", SecrWarning)
+        return Survey(
+            captures,
+            survey.mask,
+            name=survey.name,
+            covariates=survey.covariates,
+            occasion_covariates=survey.occasion_covariates,
+        )
+
+
+def _animals(
+    model: Model, coefficients: FloatArray, b: int, rng: np.random.Generator
+) -> tuple[FloatArray, IntArray]:
+    """Activity centres of all animals of a survey, and the class or group of each."""
+    mask = model.surveys[b].mask
+    individuals = model.individuals
+    density = model.parameters["D"]
+    n_groups = individuals.n_levels if individuals.grouped else 1
+    begin = sum(survey.mask.n_points for survey in model.surveys[:b]) * n_groups
+    centres, classes = [], []
+    for g in range(n_groups):
+        rows = density.row_of[begin + g * mask.n_points : begin + (g + 1) * mask.n_points]
+        at_points = density.values(coefficients)[rows]
+        number = None
+        if model.population == "binomial":
+            expected = animals_per_cell(checked_density(mask, at_points), mask.cell_area).sum()
+            number = int(np.floor(expected + rng.uniform()))
+        found = simulate_population(mask, at_points, seed=rng, fixed_n=number)
+        own = np.full(len(found), g, dtype=np.int64)
+        if individuals.is_mixture:
+            share = model.class_proportions(coefficients)[b]
+            own = rng.choice(individuals.n_levels, size=len(found), p=share)
+        centres.append(found)
+        classes.append(own)
+    return np.concatenate(centres), np.concatenate(classes)
+
+
+def _labels(
+    survey: Survey,
+    levels: Sequence[str],
+    variable: str,
+    class_of: IntArray,
+    rng: np.random.Generator,
+) -> np.ndarray[tuple[int], np.dtype[np.object_]]:
+    """Class of each animal as text, missing as often as it is in the survey."""
+    unknown = float(survey.captures.covariates[variable].isna().mean()) if survey.n_animals else 0.0
+    labels = np.array(levels, dtype=object)[class_of]
+    if unknown > 0.0:
+        labels[rng.random(len(labels)) < unknown] = None
+    return labels
+
+
+def _with_covariate(
+    captures: CaptureHistory, name: str, values: np.ndarray[tuple[int], np.dtype[np.object_]]
+) -> CaptureHistory:
+    """The same records with one covariate of the animals."""
+    # Ids are in their natural order, which is the order of the detected animals.
+    return CaptureHistory(
+        captures.traps,
+        animal=captures.animal,
+        occasion=captures.occasion,
+        trap=captures.trap,
+        count=captures.count,
+        animal_ids=captures.animal_ids,
+        covariates=pd.DataFrame({name: values}),
+    )

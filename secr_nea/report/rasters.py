@@ -1,0 +1,106 @@
+"""Density surfaces as files for a GIS: GeoTIFF and netCDF."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import product
+from pathlib import Path
+
+from secr_nea import inference
+from secr_nea.errors import DataError
+from secr_nea.estimate import Estimate
+from secr_nea.survey import Survey
+
+
+def file_words(names: Sequence[str]) -> dict[str, str]:
+    """A part of a file name for each name: letters, digits, dots and dashes.
+
+    Parameters
+    ----------
+    names : sequence of str
+
+    Returns
+    -------
+    dict of str to str
+        All different, also where a file system does not tell cases apart.
+    """
+    words: dict[str, str] = {}
+    for name in names:
+        word = re.sub(r"[^\w.-]+", "_", name).strip("._") or "survey"
+        taken = {other.casefold() for other in words.values()}
+        number, unique = 2, word
+        while unique.casefold() in taken:
+            unique, number = f"{word}_{number}", number + 1
+        words[name] = unique
+    return words
+
+
+def is_raster(survey: Survey) -> bool:
+    """Whether the cells of a survey's mask are those of a raster.
+
+    Parameters
+    ----------
+    survey : Survey
+
+    Returns
+    -------
+    bool
+    """
+    try:
+        survey.mask.to_xarray()
+    except DataError:
+        return False
+    return True
+
+
+def has_one_surface(estimate: Estimate) -> bool:
+    """Whether the model has one density surface a survey: a model of density, and no groups.
+
+    Parameters
+    ----------
+    estimate : Estimate
+
+    Returns
+    -------
+    bool
+    """
+    return "D" in estimate.model.parameters and not estimate.model.individuals.grouped
+
+
+def write_rasters(estimate: Estimate, folder: Path, level: float) -> list[Path]:
+    """Density, standard error, interval and CV of each survey as GeoTIFF and netCDF.
+
+    Parameters
+    ----------
+    estimate : Estimate
+    folder : Path
+    level : float
+        Confidence level of the interval.
+
+    Returns
+    -------
+    list of Path
+        ``density_<survey>.tif``, whose bands are named, and ``density_<survey>.nc`` (with groups
+        ``density_<survey>_<group>``); none without a model of density, or for a mask whose cells
+        are not those of a raster.
+    """
+    import rioxarray  # noqa: F401  (adds .rio)
+
+    model = estimate.model
+    groups = model.individuals.levels if model.individuals.grouped else (None,)
+    words = file_words([survey.name for survey in model.surveys])
+    written = []
+    for survey, group in product(model.surveys, groups):
+        if "D" not in model.parameters or not is_raster(survey):
+            continue
+        surface = inference.density_surface(
+            estimate, survey=survey.name, group=group, level=level
+        )
+        parts = ["density", words[survey.name]]
+        parts += [file_words(list(groups))[group]] if group is not None else []
+        tif, nc = (folder / f"{'_'.join(parts)}.{ending}" for ending in ("tif", "nc"))
+        surface.astype("float32").rio.to_raster(tif, compress="deflate")
+        surface.to_netcdf(nc, engine="h5netcdf")
+        written += [tif, nc]
+    return written

@@ -1,0 +1,286 @@
+"""The tables of a report: what was surveyed, modelled and estimated, rounded for people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.spatial.distance import pdist
+
+from secr_nea import inference
+from secr_nea._crs import describe
+from secr_nea.estimate import Estimate
+from secr_nea.results_text import rounded
+from secr_nea.survey import Survey
+from secr_nea.units import DENSITY_AREA_KM2
+
+NUMBER_WORDS = {
+    "poisson": "Poisson",
+    "binomial": "fixed (binomial)",
+    "conditional": "not modelled: the likelihood is conditional on the animals detected",
+}
+
+
+def density_by_survey(
+    estimate: Estimate,
+    *,
+    regions: Any = None,
+    by: str | None = None,
+    level: float = 0.95,
+    variance: str = "poisson",
+) -> pd.DataFrame:
+    """Density and numbers of animals of every survey, and of the regions that its mask touches.
+
+    Parameters
+    ----------
+    estimate : Estimate
+    regions : as ``region`` of `secr_nea.inference.abundance`, optional
+    by : str, optional
+        Attribute of the polygons that names the regions.
+    level : float
+    variance : {"poisson", "mspe"}
+
+    Returns
+    -------
+    DataFrame
+        Columns as from `secr_nea.inference.abundance`. Of the conditional likelihood, which has no
+        model of density: the derived density, and no regions.
+    """
+    if estimate.model.population == "conditional":
+        return _derived(estimate, level)
+    whole = inference.abundance(estimate, level=level, variance=variance)
+    if regions is None:
+        return whole
+    parts = inference.abundance(estimate, region=regions, by=by, level=level, variance=variance)
+    order = {survey.name: b for b, survey in enumerate(estimate.model.surveys)}
+    both = pd.concat([whole, parts], ignore_index=True)
+    return both.sort_values(
+        "survey", key=lambda name: name.map(order), kind="stable", ignore_index=True
+    )
+
+
+def _derived(estimate: Estimate, level: float) -> pd.DataFrame:
+    """Derived density of the conditional likelihood, and the numbers in the mask it implies."""
+    table = inference.derived_density(estimate, level=level)
+    area = np.array([survey.mask.area for survey in estimate.model.surveys])
+    scale = area / DENSITY_AREA_KM2
+    unknown = [f"realised_{part}" for part in ("n", "se", "lower", "upper")]
+    return pd.DataFrame(
+        {
+            "survey": table["survey"],
+            "region": "whole mask",
+            "area_km2": area,
+            "density_per_100km2": table["density_per_100km2"],
+            "density_lower": table["lower"],
+            "density_upper": table["upper"],
+            "expected_n": table["density_per_100km2"] * scale,
+            "expected_se": table["se"] * scale,
+            "expected_lower": table["lower"] * scale,
+            "expected_upper": table["upper"] * scale,
+            **dict.fromkeys(unknown, np.nan),
+            "n_detected": table["n_detected"],
+            "variance": "none",
+        }
+    )
+
+
+def abundance_shown(table: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
+    """Abundance as rounded text for a page or a terminal.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As from `density_by_survey`.
+    level : float
+        Confidence level, for the heading.
+
+    Returns
+    -------
+    DataFrame of str
+    """
+    interval = f"{100 * level:g} % interval"
+    density_se = table["expected_se"] * table["density_per_100km2"] / table["expected_n"]
+    shown = pd.DataFrame(
+        {
+            **{name: table[name] for name in ("survey", "group", "region") if name in table},
+            "km2": [f"{area:,.0f}" for area in table["area_km2"]],
+            "D": _numbers(table["density_per_100km2"], density_se),
+            f"D {interval}": _intervals(table, "density", density_se),
+            "expected N": _numbers(table["expected_n"], table["expected_se"]),
+            "E(N) interval": _intervals(table, "expected", table["expected_se"]),
+            "realised N": _numbers(table["realised_n"], table["realised_se"]),
+            "R(N) interval": _intervals(table, "realised", table["realised_se"]),
+        }
+    )
+    one_place = (shown["region"] == shown["region"].iloc[0]).all()
+    return shown.drop(columns="region") if one_place else shown
+
+
+def _numbers(values: pd.Series, se: pd.Series) -> list[str]:
+    return [rounded(v, s) for v, s in zip(values, se, strict=True)]
+
+
+def _intervals(table: pd.DataFrame, name: str, se: pd.Series) -> list[str]:
+    columns = zip(table[f"{name}_lower"], table[f"{name}_upper"], se, strict=True)
+    return [f"{rounded(a, s)} to {rounded(b, s)}" if np.isfinite(a) else "-" for a, b, s in columns]
+
+
+def parameters_shown(estimate: Estimate, level: float) -> pd.DataFrame:
+    """Real parameters as rounded text, with their units.
+
+    Parameters
+    ----------
+    estimate : Estimate
+    level : float
+
+    Returns
+    -------
+    DataFrame of str
+    """
+    real = inference.real_parameters(estimate, level=level)
+    shown = _rounded(real, level)
+    shown.insert(0, "parameter", real["parameter"])
+    shown.insert(1, "at", real["at"])
+    shown["unit"] = real["unit"]
+    return shown.drop(columns="at") if (shown["at"] == "").all() else shown
+
+
+def coefficients_shown(estimate: Estimate, level: float) -> pd.DataFrame:
+    """Coefficients on the link scale as rounded text.
+
+    Parameters
+    ----------
+    estimate : Estimate
+    level : float
+
+    Returns
+    -------
+    DataFrame of str
+    """
+    table = estimate.coefficient_table(level).reset_index()
+    shown = _rounded(table, level)
+    shown.insert(0, "coefficient", table["coefficient"])
+    return shown
+
+
+def _rounded(table: pd.DataFrame, level: float) -> pd.DataFrame:
+    limits = zip(table["lower"], table["upper"], table["se"], strict=True)
+    return pd.DataFrame(
+        {
+            "estimate": _numbers(table["estimate"], table["se"]),
+            "standard error": _numbers(table["se"], table["se"]),
+            f"{100 * level:g} % interval": [
+                f"{rounded(a, s)} to {rounded(b, s)}" if np.isfinite(s) else "-"
+                for a, b, s in limits
+            ],
+        }
+    )
+
+
+def data_summary(estimate: Estimate) -> pd.DataFrame:
+    """What was surveyed: one column a survey, one row a fact, as text.
+
+    Parameters
+    ----------
+    estimate : Estimate
+
+    Returns
+    -------
+    DataFrame of str
+        Index: the facts. No coordinates.
+    """
+    return pd.DataFrame({s.name: _facts(s) for s in estimate.model.surveys})
+
+
+def _facts(survey: Survey) -> dict[str, str]:
+    captures, traps, mask = survey.captures, survey.traps, survey.mask
+    rate = 100.0 * survey.n_detections / traps.total_effort
+    moved = longest_moves(survey)
+    return {
+        "detectors": f"{traps.n_traps} ({traps.detector_type})",
+        "median distance to the next": f"{traps.spacing / 1000:,.1f} km",
+        "occasions": f"{survey.n_occasions}",
+        "effort": f"{traps.total_effort:,.6g}",
+        "animals": f"{survey.n_animals}",
+        "detections": f"{survey.n_detections:,}",
+        "detections per 100 units of effort": rounded(rate, digits=3),
+        "detectors with a detection": f"{captures.n_traps_visited}",
+        "recaptures": f"{captures.n_recaptures:,}",
+        "animals at two or more detectors": f"{captures.animals_at_two_traps}",
+        "mean longest move": f"{np.mean(moved) / 1000:,.1f} km" if len(moved) else "-",
+        "longest move": f"{max(moved) / 1000:,.1f} km" if len(moved) else "-",
+        "habitat mask": f"{mask.area:,.0f} km2, {mask.n_points:,} cells of {mask.spacing:,.0f} m",
+        "coordinates": describe(survey.crs) if survey.crs is not None else "metres, CRS not given",
+    }
+
+
+def longest_moves(survey: Survey) -> list[float]:
+    """Largest distance between two detections of each animal seen at two detectors, metres.
+
+    Parameters
+    ----------
+    survey : Survey
+
+    Returns
+    -------
+    list of float
+    """
+    captures = survey.captures
+    places = [np.unique(captures.trap[captures.animal == i]) for i in range(survey.n_animals)]
+    return [float(pdist(survey.traps.xy[k]).max()) for k in places if len(k) > 1]
+
+
+def mask_shown(estimate: Estimate) -> pd.DataFrame:
+    """Buffer and spacing of the masks against sigma, as rounded text.
+
+    Parameters
+    ----------
+    estimate : Estimate
+
+    Returns
+    -------
+    DataFrame of str
+    """
+    check = inference.check_mask(estimate)
+    return pd.DataFrame(
+        {
+            "survey": check.index,
+            "buffer": [f"{metres / 1000:,.1f} km" for metres in check["buffer_m"]],
+            "buffer in sigma": [f"{value:.1f}" for value in check["buffer_in_sigma"]],
+            "spacing": [f"{metres:,.0f} m" for metres in check["spacing_m"]],
+            "spacing in sigma": [f"{value:.2f}" for value in check["spacing_in_sigma"]],
+            "density too high by": [
+                "less than 0.1 %" if bias < 1e-3 else f"about {100 * bias:.1f} %"
+                for bias in check["relative_bias"]
+            ],
+            "adequate": ["yes" if good else "NO" for good in check["adequate"]],
+        }
+    )
+
+
+def model_facts(estimate: Estimate) -> dict[str, str]:
+    """What was modelled and how the fit ended, as text.
+
+    Parameters
+    ----------
+    estimate : Estimate
+
+    Returns
+    -------
+    dict
+    """
+    model, diagnosis = estimate.model, estimate.diagnosis
+    facts = {"detection function": model.detection.name.replace("_", " ")}
+    for name, parameter in model.parameters.items():
+        link = "" if parameter.fixed is not None else f"   ({model.links[name]} link)"
+        facts[name] = f"{parameter.text}{link}"
+    return facts | {
+        "number of animals": NUMBER_WORDS[model.population],
+        "log-likelihood": f"{estimate.log_likelihood:.4f}",
+        "coefficients": f"{estimate.n_parameters}",
+        "AIC": f"{estimate.aic:.2f}",
+        "AICc": f"{estimate.aicc:.2f}",
+        "diagnosis": diagnosis.message,
+        "evaluations": f"{diagnosis.n_evaluations} in {diagnosis.seconds:.2f} s",
+    }
