@@ -1,6 +1,6 @@
 """Spatially explicit capture-recapture for snow leopards, Amur tigers and Amur leopards."""
 
-from secr_nea import datasets, design, inference
+from secr_nea import datasets, design, inference, plot
 from secr_nea._numba import get_threads, set_threads
 from secr_nea._version import __version__
 from secr_nea.captures import CaptureHistory
@@ -48,6 +48,7 @@ __all__ = [
     "inference",
     "log_likelihood",
     "log_likelihood_gradient",
+    "plot",
     "read_captures",
     "read_mask",
     "read_surveys",

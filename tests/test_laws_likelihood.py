@@ -219,7 +219,7 @@ def naive_value(model, designs, coefficients):
 
 
 def has_digits(model, designs, coefficients):
-    """Whether animals are missed: log(1 - p) of a fixed number has few digits where p is nearly 1."""
+    """Whether log(1 - p) of a fixed number of animals has digits: p must not be nearly 1."""
     shares = []
     for session, design in zip("AB", designs, strict=False):
         hazard = naive_hazards(model, design, session, coefficients)
