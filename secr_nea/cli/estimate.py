@@ -9,6 +9,7 @@ from cyclopts import Group, Parameter
 
 from secr_nea.cli.messages import plain_warnings
 from secr_nea.errors import DataError
+from secr_nea.inference.abundance import VARIANCES
 
 NOT_CONVERGED = 3
 """Exit status; 0 is given also with a flat or boundary coefficient, which is named."""
@@ -142,7 +143,8 @@ def estimate(
     from secr_nea.cli import inputs, results
     from secr_nea.report import plain_values, write_json, write_report
 
-    _check_options(at=at, start=start, report=report, json=json, threads=threads, level=level)
+    _check_fitting(at=at, start=start, report=report, threads=threads)
+    _check_output(json=json, report=report, level=level, variance=variance)
     given = (D, lambda0, g0, a0, sigma, z, w, pmix)
     formulas = {n: text for n, text in zip(PARAMETERS, given, strict=True) if text is not None}
     inputs.refuse_survey_column(formulas, survey_column)
@@ -193,26 +195,26 @@ def estimate(
     return 0 if point is not None or fit.diagnosis.converged else NOT_CONVERGED
 
 
-def _check_options(
-    *,
-    at: str | None,
-    start: str | None,
-    report: str | None,
-    json: str | None,
-    threads: int | None,
-    level: float,
+def _check_fitting(
+    *, at: str | None, start: str | None, report: str | None, threads: int | None
 ) -> None:
-    """Find what cannot work before a fit that may last."""
+    """Refuse options that contradict each other."""
     if at is not None and (start is not None or report is not None):
         other = "--start" if start is not None else "--report"
         raise DataError(f"--at evaluates without fitting, so it cannot be used with {other}.")
+    if threads is not None and threads < 1:
+        raise DataError(f"--threads must be at least 1; got {threads}.")
+
+
+def _check_output(*, json: str | None, report: str | None, level: float, variance: str) -> None:
+    """Find before a fit, which may last, what could not be written after it."""
+    if not 0.0 < level < 1.0:
+        raise DataError(f"--level must lie between 0 and 1, such as 0.95; got {level:g}.")
+    if variance not in VARIANCES:
+        raise DataError(f"--variance must be {' or '.join(VARIANCES)}; got {variance!r}.")
     if json is not None and not Path(json).absolute().parent.is_dir():
         raise DataError(f"--json: there is no folder {str(Path(json).absolute().parent)!r}.")
     if json is not None and Path(json).is_dir():
         raise DataError(f"--json: {json!r} is a folder; name a file.")
     if report is not None and Path(report).is_file():
         raise DataError(f"--report: {report!r} is a file; name a folder.")
-    if threads is not None and threads < 1:
-        raise DataError(f"--threads must be at least 1; got {threads}.")
-    if not 0.0 < level < 1.0:
-        raise DataError(f"--level must lie between 0 and 1, such as 0.95; got {level:g}.")
