@@ -4,7 +4,12 @@ from secr_nea import datasets, design, inference, plot
 from secr_nea._numba import get_threads, set_threads
 from secr_nea._version import __version__
 from secr_nea.captures import CaptureHistory
-from secr_nea.detection import DETECTION_FUNCTIONS, DetectionFunction, detection_function
+from secr_nea.detection import (
+    DETECTION_FUNCTIONS,
+    DetectionFunction,
+    detection_function,
+    user_detection_function,
+)
 from secr_nea.errors import (
     CRSError,
     DataError,
@@ -54,4 +59,5 @@ __all__ = [
     "read_surveys",
     "read_traps",
     "set_threads",
+    "user_detection_function",
 ]

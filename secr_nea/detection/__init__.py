@@ -4,6 +4,12 @@ from secr_nea.detection.functions import (
     DETECTION_FUNCTIONS,
     DetectionFunction,
     detection_function,
+    user_detection_function,
 )
 
-__all__ = ["DETECTION_FUNCTIONS", "DetectionFunction", "detection_function"]
+__all__ = [
+    "DETECTION_FUNCTIONS",
+    "DetectionFunction",
+    "detection_function",
+    "user_detection_function",
+]
