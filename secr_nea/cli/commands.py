@@ -23,7 +23,7 @@ Exit status: 0 when all is well (also with a flat or boundary coefficient, which
 bad input, 3 for a fit that did not converge.
 """
 
-commands = App(name="secr_nea", help=HELP, version=__version__)
+commands = App(name="secr_nea", help=HELP, version=__version__, suppress_keyboard_interrupt=False)
 commands.command(estimate)
 commands.command(demo)
 
