@@ -1,8 +1,9 @@
 """Fail when the kernels lose speed against the plain rival: `python benchmarks/guard.py`.
 
 Ratios are taken within one run, as medians over repetitions that alternate between the ways, on one
-thread each and in time of the processor, which other programs disturb little. A ratio may be below its floor by the noise allowance of floors.json;
-`--write` measures and writes new floors (look at them before they are committed).
+thread each and in time of the processor, which other programs disturb little. A ratio may be below
+its floor by the noise allowance of floors.json; `--write` measures and writes new floors (look at
+them before they are committed).
 """
 
 from __future__ import annotations
@@ -20,7 +21,10 @@ from problems import FITTED, NAMES
 
 FLOORS = Path(__file__).with_name("floors.json")
 CLOCK = time.process_time
-REPETITIONS = {"value and gradient": 15, "fit": 5}
+REPETITIONS = {
+    "value and gradient": 15,
+    "fit": {"tiny": 15, "ridge": 3, "gobi_like": 7, "gobi_like_covariates": 3},
+}
 
 
 def likelihood_ratio(name):
@@ -40,12 +44,9 @@ def fit_ratio(name):
     rival = ways.whole_fit(name, ways.PLAIN)
     own = ways.prepared(ways.whole_fit(name, ways.ONE), ways.ONE)
     ways.assert_maximum(own(), rival())
-    # The rival takes seconds: it runs once in the middle of the fits it is compared with.
-    half = REPETITIONS["fit"] // 2 + 1
-    before = ways.seconds([(ways.ONE, own)], half, clock=CLOCK)
-    slow = ways.seconds([(ways.PLAIN, rival)], 1, clock=CLOCK)
-    after = ways.seconds([(ways.ONE, own)], half, clock=CLOCK)
-    return float(slow[0, 0] / np.median(np.concatenate([before[0], after[0]])))
+    pair = [(ways.PLAIN, rival), (ways.ONE, own)]
+    times = ways.seconds(pair, REPETITIONS["fit"][name], clock=CLOCK)
+    return float(np.median(times[0]) / np.median(times[1]))
 
 
 MEASURES = {"value and gradient": (likelihood_ratio, NAMES), "fit": (fit_ratio, FITTED)}

@@ -9,8 +9,8 @@ design matrices come from the library's formulas.
 from __future__ import annotations
 
 import numpy as np
-from scipy import optimize
 from problems import detection_rows
+from scipy import optimize
 from scipy.special import gammaln, logsumexp
 
 

@@ -175,7 +175,7 @@ def empty_survey(traps, cells, spacing, name="survey", covariates=None, occasion
 
 
 def tiny():
-    traps = sn.TrapArray(grid(3, 3, 1500.0) + [6500.0, 3000.0], effort=np.full((9, 5), 10.0))
+    traps = sn.TrapArray(np.add(grid(3, 3, 1500.0), [6500.0, 3000.0]), effort=np.full((9, 5), 10.0))
     return [empty_survey(traps, grid(20, 10, 1000.0), 1000.0)]
 
 
@@ -185,7 +185,9 @@ def ridge():
     working = (rng.random((40, 120)) > 0.1).astype(float)  # batteries die, snow falls
     traps = sn.TrapArray(xy, effort=working, detector="binary")
     cells = nearest_cells(xy, 1200.0, 1500)
-    return [empty_survey(traps, cells, 1200.0, covariates={"cover": smooth_surface(cells, rng, 3e4)})]
+    return [
+        empty_survey(traps, cells, 1200.0, covariates={"cover": smooth_surface(cells, rng, 3e4)})
+    ]
 
 
 def gobi_like():
@@ -241,7 +243,9 @@ RECIPES = {
         3,
         {"D": "~ cover"},
     ),
-    "gobi_like": Recipe("3 surveys, 110 cameras, counts, 27,546 points", gobi_like, SNOW_LEOPARD, 5),
+    "gobi_like": Recipe(
+        "3 surveys, 110 cameras, counts, 27,546 points", gobi_like, SNOW_LEOPARD, 5
+    ),
     "gobi_like_covariates": Recipe(
         "the same; D ~ rugged, lambda0 ~ place (3 levels)",
         gobi_like,

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+FLAT_SE = 30.0
+"""Above this standard error, in units of the predictor, a quantity counts as not determined."""
+
 
 @dataclass(frozen=True)
 class Diagnosis:

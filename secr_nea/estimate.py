@@ -12,6 +12,7 @@ from scipy import stats
 
 from secr_nea._typing import FloatArray
 from secr_nea.diagnosis import Diagnosis
+from secr_nea.errors import DataError
 from secr_nea.model import Model
 
 
@@ -69,6 +70,28 @@ def fingerprint_of(model: Model) -> Fingerprint:
     )
 
 
+def z_value(level: float) -> float:
+    """Normal quantile of a two-sided interval.
+
+    Parameters
+    ----------
+    level : float
+        Confidence level, such as 0.95.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    DataError
+        If the level is not between 0 and 1.
+    """
+    if not 0.0 < level < 1.0:
+        raise DataError(f"level must lie between 0 and 1, such as 0.95; got {level!r}.")
+    return float(stats.norm.ppf(0.5 + level / 2.0))
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Estimate:
     """Maximum likelihood estimate of a model; read-only.
@@ -79,7 +102,8 @@ class Estimate:
     coefficients : float64 array, shape (n_coefficients,)
         Link scale, in the order of ``model.coefficient_names``.
     covariance : float64 array, shape (n_coefficients, n_coefficients)
-        Inverse of the observed information; nan for coefficients that are flat.
+        Inverse of the observed information, so with huge variances where coefficients are flat;
+        nan where the information is not positive definite.
     log_likelihood : float
     diagnosis : Diagnosis
     """
@@ -108,13 +132,9 @@ class Estimate:
     @property
     def standard_errors(self) -> FloatArray:
         """Standard error of each coefficient, shape (n_coefficients,); nan where flat."""
+        flat = np.isin(self.names, self.diagnosis.flat)
         with np.errstate(invalid="ignore"):
-            return np.asarray(np.sqrt(np.diag(self.covariance)))
-
-    @cached_property
-    def usable_covariance(self) -> FloatArray:
-        """Covariance with zero for coefficients that are flat: others given where those stand."""
-        return np.nan_to_num(self.covariance, nan=0.0)
+            return np.where(flat, np.nan, np.sqrt(np.diag(self.covariance)))
 
     @property
     def aic(self) -> float:
@@ -140,7 +160,7 @@ class Estimate:
         DataFrame
             Index: coefficient names. Columns: estimate, se, lower, upper.
         """
-        z = stats.norm.ppf(0.5 + level / 2.0)
+        z = z_value(level)
         estimate, se = self.coefficients, self.standard_errors
         return pd.DataFrame(
             {

@@ -94,7 +94,7 @@ class FitResult(Estimate):
         survey: str | None = None,
         mask: HabitatMask | None = None,
         level: float = 0.95,
-        variance: str = "poisson",
+        variance: str = "auto",
     ) -> pd.DataFrame:
         """Expected and realised numbers by region; see `secr_nea.inference.abundance`."""
         return inference.abundance(

@@ -10,8 +10,8 @@ import numpy as np
 from scipy import optimize
 from tqdm import tqdm
 
-from secr_nea._typing import FloatArray
-from secr_nea.diagnosis import Diagnosis, verdict
+from secr_nea._typing import BoolArray, FloatArray
+from secr_nea.diagnosis import FLAT_SE, Diagnosis, verdict
 from secr_nea.errors import FitError
 from secr_nea.estimate import Estimate
 from secr_nea.individuals import LATENT
@@ -19,10 +19,9 @@ from secr_nea.likelihood import Likelihood, likelihood_of
 from secr_nea.model import Model
 from secr_nea.start import chained_start, crude_starts, first_sigma
 
-# A coefficient with a larger standard error, in units of the predictor, is called flat.
-_FLAT_SE = 30.0
 _GAIN = 1e-6  # log-likelihood that may be left at a maximum
 _MOST_STARTS = 6
+_STEP_SHAPE = 30.0  # a hazard-rate with a larger z is a step: all or nothing
 _COARSE_POINTS = 3000  # a larger mask is first tried at about this many points
 
 
@@ -141,7 +140,8 @@ def _newton(point: _Point) -> tuple[float, FloatArray]:
         return 0.0, np.zeros_like(point.u)
     eigenvalues, vectors = np.linalg.eigh(point.hessian)
     slopes = vectors.T @ point.gradient
-    move = np.where(eigenvalues > _FLAT_SE**-2.0, slopes / np.abs(eigenvalues), 0.0)
+    firm = eigenvalues > FLAT_SE**-2.0
+    move = np.where(firm, slopes / np.where(firm, eigenvalues, 1.0), 0.0)
     gain = 0.5 * float(np.abs(slopes * move).sum())
     length = float(np.linalg.norm(move))
     return gain, np.asarray(vectors @ move * min(1.0, 2.0 / max(length, 1e-300)))
@@ -157,28 +157,25 @@ def _push_flat(target: _Scaled, point: _Point) -> _Point:
         for _ in range(6):
             trial = point.u + 3.0 * direction
             value, gradient = target(trial)
-            if not value < point.value - 1e-9:
+            if not value < point.value - 0.1 * _GAIN:
                 break
             point = _Point(trial, value, gradient, point.hessian)
     return point
 
 
-def _covariance(point: _Point, names: tuple[str, ...]) -> tuple[FloatArray, FloatArray, bool]:
+def _covariance(point: _Point, names: tuple[str, ...]) -> tuple[FloatArray, BoolArray, bool]:
     """Covariance in scaled coordinates, which coefficients are flat, positive definiteness."""
     n = len(names)
     nothing = np.full((n, n), np.nan)
     if not np.isfinite(point.hessian).all():
         return nothing, np.zeros(n, dtype=bool), False
     eigenvalues, vectors = np.linalg.eigh(point.hessian)
-    floor = np.maximum(eigenvalues, 1e-12)
-    variance = (vectors**2 / floor).sum(axis=1)
-    flat = np.asarray(variance > _FLAT_SE**2)
+    covariance = (vectors / np.maximum(eigenvalues, 1e-8)) @ vectors.T
+    flat = np.asarray(np.diag(covariance) > FLAT_SE**2)
     kept = np.flatnonzero(~flat)
     inner = point.hessian[np.ix_(kept, kept)]
     if len(kept) and np.linalg.eigvalsh(inner)[0] <= 0.0:
         return nothing, flat, False
-    covariance = nothing.copy()
-    covariance[np.ix_(kept, kept)] = np.linalg.inv(inner)
     return covariance, flat, True
 
 
@@ -190,6 +187,8 @@ def _boundaries(model: Model, coefficients: FloatArray) -> tuple[str, ...]:
     )
     if "g0" in values and values["g0"].max() > 0.9999:
         found.append("g0")
+    if "z" in values and "hazard_rate" in model.detection.name and values["z"].max() > _STEP_SHAPE:
+        found.append("z")
     span = max(float(np.ptp(survey.mask.xy, axis=0).max()) for survey in model.surveys)
     if "sigma" in values and "sigma" not in found and values["sigma"].max() > span:
         found.append("sigma")
@@ -226,7 +225,8 @@ def maximise(
     Raises
     ------
     FitError
-        If no animal was detected, or the data are impossible under every starting value.
+        If no animal was detected, every parameter is fixed, or the data are impossible under every
+        starting value.
 
     Notes
     -----
@@ -240,6 +240,11 @@ def maximise(
         raise FitError(
             "No animal was detected, so nothing can be estimated. Report the effort and plan a "
             "larger survey."
+        )
+    if not model.n_coefficients:
+        raise FitError(
+            f"Every parameter is fixed ({', '.join(model.parameters)}), so there is nothing to "
+            "estimate; leave one of them out of fixed=, or use log_likelihood."
         )
     with tqdm(desc="fit", unit=" evaluations", delay=3.0, leave=False, disable=not progress) as bar:
         search = _Search.of(model, lambda: bar.update())
@@ -323,9 +328,11 @@ def _is_maximum(point: _Point, target: _Scaled) -> bool:
     return definite and not flat.any() and _left(point, flat) < _GAIN
 
 
-def _left(point: _Point, flat: FloatArray) -> float:
+def _left(point: _Point, flat: BoolArray) -> float:
     """Expected gain that is left, over the coefficients that are not flat."""
-    kept = np.flatnonzero(~np.asarray(flat, dtype=bool))
+    kept = np.flatnonzero(~flat)
+    if not np.isfinite(point.hessian).all() or not np.isfinite(point.gradient).all():
+        return np.inf
     if not len(kept):
         return 0.0
     gradient = point.gradient[kept]

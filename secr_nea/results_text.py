@@ -29,7 +29,7 @@ def rounded(value: float, se: float = np.nan, digits: int = 4) -> str:
     >>> rounded(7696.287, 435.6)
     '7,696'
     >>> rounded(0.0135474, 0.0013911)
-    '0.01355'
+    '0.0135'
     """
     if not np.isfinite(value):
         return "-"
@@ -37,7 +37,9 @@ def rounded(value: float, se: float = np.nan, digits: int = 4) -> str:
     if scale == 0.0:
         return f"{value:g}"
     decimals = max(0, int(1 - np.floor(np.log10(scale))))
-    return f"{value:,.{decimals}f}" if decimals <= 7 else f"{value:.{digits - 1}g}"
+    if decimals > 7 or abs(value) >= 1e12:
+        return f"{value:.{digits - 1}g}"
+    return f"{round(value, decimals) + 0.0:,.{decimals}f}"
 
 
 def _tables(estimate: Estimate) -> list[tuple[str, pd.DataFrame]]:

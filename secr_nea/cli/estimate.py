@@ -58,7 +58,7 @@ def estimate(
     start: Annotated[str | None, _option("start", FITTING)] = None,
     threads: Annotated[int | None, _option("threads", FITTING)] = None,
     level: Annotated[float, _option("level", OUTPUT)] = 0.95,
-    variance: Annotated[str, _option("variance", OUTPUT)] = "poisson",
+    variance: Annotated[str, _option("variance", OUTPUT)] = "auto",
     json: Annotated[str | None, _option("json", OUTPUT)] = None,
     report: Annotated[str | None, _option("report", OUTPUT)] = None,
     quiet: Annotated[bool, _option("quiet", OUTPUT)] = False,

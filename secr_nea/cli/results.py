@@ -57,7 +57,7 @@ def show(fit: sn.FitResult, *, level: float, variance: str) -> None:
     fit : FitResult
     level : float
         Confidence level of the intervals of abundance.
-    variance : {"poisson", "mspe"}
+    variance : {"auto", "poisson", "mspe"}
     """
     print(fit)
     if fit.diagnosis.converged:

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from secr_nea._typing import BoolArray, FloatArray
-from secr_nea.errors import DataError
+from secr_nea.diagnosis import FLAT_SE
+from secr_nea.errors import CRSError, DataError
 from secr_nea.estimate import Estimate
 from secr_nea.inference.activity import activity_center_probabilities
 from secr_nea.inference.density import PointDensity, point_density
@@ -22,7 +23,7 @@ from secr_nea.likelihood.points import detection_probability, expected_detected
 from secr_nea.mask import HabitatMask
 from secr_nea.units import DENSITY_AREA_KM2, animals_per_cell
 
-VARIANCES = ("poisson", "mspe")
+VARIANCES = ("auto", "poisson", "mspe")
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def abundance(
     survey: str | None = None,
     mask: HabitatMask | None = None,
     level: float = 0.95,
-    variance: str = "poisson",
+    variance: str = "auto",
 ) -> pd.DataFrame:
     """Expected and realised number of animals, by survey and region.
 
@@ -95,10 +96,11 @@ def abundance(
     level : float
         Confidence level of the intervals (log-normal; for realised numbers above the animals
         known to be there).
-    variance : {"poisson", "mspe"}
-        For the realised number on a whole mask: the Poisson variance, var(expected) - expected,
-        as R's default; or the mean squared prediction error. Where the first is not positive,
-        and for parts of a mask, the second is used; the column ``variance`` says which.
+    variance : {"auto", "poisson", "mspe"}
+        Variance of the realised number. ``"poisson"``: var(expected) - expected, as R's default;
+        it is meant for the whole mask of a survey that shares no coefficients with others.
+        ``"mspe"``: the mean squared prediction error, valid everywhere. ``"auto"`` takes the first
+        where it is valid and the second elsewhere; the column ``variance`` says which was used.
 
     Returns
     -------
@@ -113,6 +115,8 @@ def abundance(
     ------
     DataError
         If the region holds no mask point, or an option is unknown.
+    CRSError
+        If the other mask is in another coordinate reference system.
 
     Notes
     -----
@@ -124,6 +128,7 @@ def abundance(
     if variance not in VARIANCES:
         raise DataError(f"variance must be one of {', '.join(VARIANCES)}; got {variance!r}.")
     surveys = estimate.model.surveys
+    _check_crs(estimate, mask)
     chosen = range(len(surveys))
     if survey is not None or mask is not None:
         chosen = range(index := survey_index(estimate, survey), index + 1)
@@ -136,13 +141,22 @@ def abundance(
             for p in likelihood.of_survey(b)
         ]
         for name, inside in region_points(where, region, by).items():
-            shares = [_detected_share(place, inside, region, by, name) for place in places]
+            own = _own_inside(places[0], inside, region, by, name)
             for group, part in _parts(estimate, places):
-                chosen_shares = [shares[i] for i in part]
-                row = _row([places[i] for i in part], inside, chosen_shares, level, variance)
+                row = _row([places[i] for i in part], inside, own, level, variance)
                 head = {"survey": surveys[b].name, **group, "region": name}
                 rows.append(head | row)
     return pd.DataFrame(rows)
+
+
+def _check_crs(estimate: Estimate, mask: HabitatMask | None) -> None:
+    """Another mask must be in the CRS of the surveys."""
+    own = estimate.model.surveys[0].mask.crs
+    if mask is not None and mask.crs is not None and own is not None and mask.crs != own:
+        raise CRSError(
+            f"The other mask is in {mask.crs.name}, the survey in {own.name}; make the mask in the "
+            "CRS of the survey (regions and rasters are reprojected when it is made)."
+        )
 
 
 def _parts(estimate: Estimate, places: list[_Place]) -> list[tuple[dict[str, str], list[int]]]:
@@ -155,25 +169,31 @@ def _parts(estimate: Estimate, places: list[_Place]) -> list[tuple[dict[str, str
     return [*each, ({"group": "all"}, everybody)]
 
 
-def _detected_share(
+def _own_inside(
     place: _Place, inside: BoolArray, region: Any, by: str | None, name: str
-) -> FloatArray:
+) -> BoolArray:
+    """The points of the survey's own mask that lie in the region (and on the other mask)."""
+    if not place.other_mask:
+        return inside
+    own = place.estimate.model.surveys[place.population.survey].mask
+    found = region_points(own, region, by, some=False).get(name, np.zeros(own.n_points, bool))
+    return np.asarray(found & place.mask.contains(own.xy))
+
+
+def _detected_share(place: _Place, own_inside: BoolArray) -> FloatArray:
     """Probability that each detected animal lives in the region, shape (n_members,)."""
     members = place.population.members
-    own = place.estimate.model.surveys[place.population.survey]
-    if region is None or (inside.all() and not place.other_mask) or not len(members):
+    if own_inside.all() or not len(members):
         return np.ones(len(members))
-    if place.other_mask:
-        inside = region_points(own.mask, region, by).get(name, np.zeros(own.mask.n_points, bool))
-    return np.asarray(activity_center_probabilities(place.estimate, place.p) @ inside)
+    return np.asarray(activity_center_probabilities(place.estimate, place.p) @ own_inside)
 
 
-def _share_gradient(place: _Place, inside: BoolArray) -> FloatArray:
+def _share_gradient(place: _Place, own_inside: BoolArray) -> FloatArray:
     """Derivative of the expected number of detected animals in the region, central differences."""
     estimate = place.estimate
-    se = np.sqrt(np.diag(estimate.usable_covariance))
+    se = np.sqrt(np.diag(estimate.covariance))
     gradient = np.zeros(len(se))
-    for j in np.flatnonzero(se > 0.0):
+    for j in np.flatnonzero((se > 0.0) & (se < FLAT_SE)):
         step = 0.01 * se[j]
         sums = []
         for sign in (1.0, -1.0):
@@ -182,7 +202,7 @@ def _share_gradient(place: _Place, inside: BoolArray) -> FloatArray:
             moved = Estimate(
                 estimate.model, coefficients, estimate.covariance, np.nan, estimate.diagnosis
             )
-            sums.append(float((activity_center_probabilities(moved, place.p) @ inside).sum()))
+            sums.append(float((activity_center_probabilities(moved, place.p) @ own_inside).sum()))
         gradient[j] = (sums[0] - sums[1]) / (2.0 * step)
     return gradient
 
@@ -190,7 +210,7 @@ def _share_gradient(place: _Place, inside: BoolArray) -> FloatArray:
 def _row(
     places: list[_Place],
     inside: BoolArray,
-    shares: list[FloatArray],
+    own_inside: BoolArray,
     level: float,
     variance: str,
 ) -> dict[str, object]:
@@ -200,12 +220,12 @@ def _row(
     numbers = [place.expected(inside) for place in places]
     expected = sum(number for number, _ in numbers)
     gradient = np.sum([slope for _, slope in numbers], axis=0)
-    expected_var = delta_variance(gradient, estimate.usable_covariance)
+    expected_var = delta_variance(gradient, estimate.covariance)
     known_errors = estimate.diagnosis.positive_definite
     expected_se = float(np.sqrt(expected_var)) if known_errors else np.nan
-    share = np.concatenate(shares)
+    share = np.concatenate([_detected_share(place, own_inside) for place in places])
     realised, realised_se, method = _realised(
-        places, inside, share, expected_var - expected, variance
+        places, inside, own_inside, share, expected_var - expected, variance
     )
     lower, upper = lognormal_interval(expected, expected_se, level)
     known = float(share.sum())
@@ -230,7 +250,12 @@ def _row(
 
 
 def _realised(
-    places: list[_Place], inside: BoolArray, share: FloatArray, excess: float, variance: str
+    places: list[_Place],
+    inside: BoolArray,
+    own_inside: BoolArray,
+    share: FloatArray,
+    excess: float,
+    variance: str,
 ) -> tuple[float, float, str]:
     """Realised number, its standard error, and the kind of variance that was used."""
     estimate = places[0].estimate
@@ -242,12 +267,15 @@ def _realised(
     realised = float(share.sum()) + missed
     if not estimate.diagnosis.positive_definite:
         return realised, np.nan, "none"
-    whole = bool((share == 1.0).all())
-    if variance == "poisson" and whole and excess > 0.0:
+    whole = bool(inside.all() and own_inside.all())
+    alone = len(estimate.model.surveys) == 1
+    if excess > 0.0 and whole and (variance == "poisson" or (variance == "auto" and alone)):
         return realised, float(np.sqrt(excess)), "poisson"
     gradient = np.sum([slope for _, slope in parts], axis=0)
     if not whole:
-        gradient = gradient + np.sum([_share_gradient(place, inside) for place in places], axis=0)
+        gradient = gradient + np.sum(
+            [_share_gradient(place, own_inside) for place in places], axis=0
+        )
     error = float((share * (1.0 - share)).sum()) + missed
-    total = error + delta_variance(gradient, estimate.usable_covariance)
+    total = error + delta_variance(gradient, estimate.covariance)
     return realised, float(np.sqrt(total)), "mspe"

@@ -8,10 +8,10 @@ from scipy.special import logsumexp
 
 from secr_nea._typing import FloatArray
 from secr_nea.errors import ModelError
-from secr_nea.estimate import Estimate
+from secr_nea.estimate import Estimate, z_value
 from secr_nea.inference.density import point_density
 from secr_nea.inference.detectability import survey_index
-from secr_nea.inference.intervals import delta_variance, lognormal_interval, z_value
+from secr_nea.inference.intervals import delta_variance, lognormal_interval
 from secr_nea.likelihood import likelihood_of
 from secr_nea.likelihood.points import log_encounter
 from secr_nea.units import DENSITY_AREA_KM2, animals_per_cell
@@ -59,7 +59,7 @@ def class_densities(estimate: Estimate, *, level: float = 0.95) -> pd.DataFrame:
     """
     _require_classes(estimate)
     model = estimate.model
-    covariance = estimate.usable_covariance
+    covariance = estimate.covariance
     rows = []
     for b, survey in enumerate(model.surveys):
         proportions, gradients = _proportion_gradient(estimate, b)
@@ -127,7 +127,7 @@ def class_ratio(estimate: Estimate, of: str, to: str, *, level: float = 0.95) ->
         share, gradient = _proportion_gradient(estimate, b)
         i, j = levels.index(of), levels.index(to)
         slope = gradient[i] / share[i] - gradient[j] / share[j]
-        sd = float(np.sqrt(delta_variance(slope, estimate.usable_covariance)))
+        sd = float(np.sqrt(delta_variance(slope, estimate.covariance)))
         ratio = float(share[i] / share[j])
         z = z_value(level)
         rows[survey.name] = {

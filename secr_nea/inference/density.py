@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from secr_nea._typing import FloatArray
+from secr_nea.diagnosis import FLAT_SE
 from secr_nea.errors import ModelError
-from secr_nea.estimate import Estimate
+from secr_nea.estimate import Estimate, z_value
 from secr_nea.frames import density_frame
 from secr_nea.inference.detectability import population_index, survey_index
-from secr_nea.inference.intervals import z_value
 from secr_nea.likelihood import likelihood_of
 from secr_nea.mask import HabitatMask
 
@@ -72,13 +72,14 @@ def point_density(estimate: Estimate, p: int, mask: HabitatMask | None = None) -
         predictor = np.full(len(rows), parameter.predictor(estimate.coefficients)[0])
     else:
         predictor = rows @ own
-    block = estimate.usable_covariance[parameter.slice, parameter.slice]
+    block = estimate.covariance[parameter.slice, parameter.slice]
     variance = np.einsum("mi,ij,mj->m", rows, block, rows, optimize=True)
+    sd = np.sqrt(np.maximum(variance, 0.0))
     gradient = np.zeros((len(rows), model.n_coefficients))
     gradient[:, parameter.slice] = rows * parameter.link.slope(predictor)[:, None]
-    return PointDensity(
-        parameter.link.inverse(predictor), gradient, predictor, np.sqrt(np.maximum(variance, 0.0))
-    )
+    # Where the density rests on a flat coefficient its error is not known.
+    sd = np.where(sd > FLAT_SE, np.nan, sd)
+    return PointDensity(parameter.link.inverse(predictor), gradient, predictor, sd)
 
 
 def design_rows(estimate: Estimate, p: int, mask: HabitatMask | None) -> FloatArray:

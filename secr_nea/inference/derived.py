@@ -90,7 +90,7 @@ def _row(
     density = float((count / area).sum())
     share = 1.0 - area / mask.area if numbers == "binomial" else np.ones_like(area)
     var_n = float((count * share / area**2).sum())
-    var_a = delta_variance(gradient, estimate.usable_covariance)
+    var_a = delta_variance(gradient, estimate.covariance)
     se = float(np.sqrt(var_n + var_a))
     lower, upper = lognormal_interval(density, se, level)
     scale = DENSITY_AREA_KM2

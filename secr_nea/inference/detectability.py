@@ -134,7 +134,7 @@ def effective_sampling_area(estimate: Estimate, *, level: float = 0.95) -> pd.Da
             areas, gradient = expected_detected(
                 likelihood, estimate.coefficients, p, weight, factor=factor
             )
-            se = float(np.sqrt(delta_variance(gradient, estimate.usable_covariance)))
+            se = float(np.sqrt(delta_variance(gradient, estimate.covariance)))
             lower, upper = lognormal_interval(float(areas[u]), se, level)
             row = {"survey": survey.name}
             if individuals.grouped:

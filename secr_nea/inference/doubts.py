@@ -38,15 +38,19 @@ def _sparse(estimate: Estimate) -> list[str]:
     found = []
     if n_animals < FEW_ANIMALS:
         found.append(
-            f"Only {n_animals} animals were detected: density rests on very little; report the "
+            f"Only {_plural(n_animals)} detected: density rests on very little; report the "
             "minimum count and the detection rate beside it."
         )
     if movers < FEW_MOVERS and "sigma" not in _fixed(estimate):
         found.append(
-            f"Only {movers} animals were detected at two or more traps: sigma is hardly known "
+            f"Only {_plural(movers)} detected at two or more traps: sigma is hardly known "
             "from these data. Consider fixed={'sigma': ...} from a comparable survey."
         )
     return found
+
+
+def _plural(number: int) -> str:
+    return f"{number} animal was" if number == 1 else f"{number} animals were"
 
 
 def _fixed(estimate: Estimate) -> set[str]:
@@ -62,8 +66,8 @@ def _masks(estimate: Estimate) -> list[str]:
             found.append(
                 f"The mask of {name!r} reaches {row['buffer_m'] / 1000.0:,.1f} km from the traps, "
                 f"{row['buffer_in_sigma']:.1f} sigma; density may be about "
-                f"{100.0 * row['relative_bias']:.0f} % too high. Use a buffer of about "
-                f"{wanted / 1000.0:,.0f} km."
+                f"{100.0 * row['relative_bias']:.0f} % too high, unless habitat ends there. Use a "
+                f"buffer of about {wanted / 1000.0:,.0f} km."
             )
         if row["spacing_in_sigma"] > SPACING_LIMIT:
             found.append(

@@ -3,32 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import stats
 
 from secr_nea._typing import FloatArray
-from secr_nea.errors import DataError
-
-
-def z_value(level: float) -> float:
-    """Normal quantile of a two-sided interval.
-
-    Parameters
-    ----------
-    level : float
-        Confidence level, such as 0.95.
-
-    Returns
-    -------
-    float
-
-    Raises
-    ------
-    DataError
-        If the level is not between 0 and 1.
-    """
-    if not 0.0 < level < 1.0:
-        raise DataError(f"level must lie between 0 and 1, such as 0.95; got {level!r}.")
-    return float(stats.norm.ppf(0.5 + level / 2.0))
+from secr_nea.estimate import z_value
 
 
 def delta_variance(gradient: FloatArray, covariance: FloatArray) -> float:

@@ -8,12 +8,14 @@ from scipy.spatial import cKDTree
 
 from secr_nea._typing import FloatArray
 from secr_nea.estimate import Estimate
-from secr_nea.inference.detectability import pdot
+from secr_nea.inference.detectability import pdot, survey_index
+from secr_nea.survey import Survey
 from secr_nea.units import M2_PER_KM2
 
 BIAS_LIMIT = 0.01
 SPACING_LIMIT = 0.6
-_RING_POINTS = 2000
+_LATTICE_POINTS = 5000
+_FILLED = 0.75
 
 
 def typical_sigma(estimate: Estimate) -> float:
@@ -56,18 +58,17 @@ def check_mask(estimate: Estimate) -> pd.DataFrame:
 
     Notes
     -----
-    relative_bias = share of habitat * sum of p.(x) a outside the buffer / sum of p.(x) a of the
-    mask. Above 0.01 density is estimated too high; widen the mask.
+    relative_bias = share of habitat * sum of p.(x) a beyond the buffer (or outside the convex
+    hull of a mask that fills its hull) / sum of p.(x) a of the mask. Above 0.01 density is
+    estimated too high, unless habitat really ends there; widen the mask.
     """
     rows = {}
     sigma = typical_sigma(estimate)
     for survey in estimate.model.surveys:
-        operating = survey.traps.effort.sum(axis=1) > 0.0
-        tree = cKDTree(survey.traps.xy[operating])
-        buffer = float(_nearest(tree, survey.mask.xy).max())
+        buffer = float(_nearest(cKDTree(survey.traps.xy), survey.mask.xy).max())
         inside = float(_probability(estimate, survey.name).sum()) * survey.mask.cell_area
-        outside = _outside_mass(estimate, survey.name, tree, buffer, sigma)
-        bias = outside * _habitat_share(survey.mask.area, tree, buffer) / max(inside, 1e-300)
+        outside = _outside_mass(estimate, survey, buffer, sigma)
+        bias = outside / max(inside, 1e-300)
         in_sigma = survey.mask.spacing / sigma
         rows[survey.name] = {
             "buffer_m": buffer,
@@ -78,6 +79,29 @@ def check_mask(estimate: Estimate) -> pd.DataFrame:
             "adequate": bias <= BIAS_LIMIT and in_sigma <= SPACING_LIMIT,
         }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("survey")
+
+
+def _outside_mass(estimate: Estimate, survey: Survey, buffer: float, sigma: float) -> float:
+    """Sum of p.(x) a over habitat beyond the buffer or outside the mask's convex hull, km2."""
+    import shapely
+
+    traps, mask = survey.traps.xy, survey.mask
+    hull = shapely.MultiPoint(mask.xy).convex_hull.buffer(mask.spacing / 2.0, cap_style="square")
+    reach = max(1.5 * estimate.model.detection.shape.reach * sigma, buffer + sigma)
+    low, high = traps.min(axis=0) - reach, traps.max(axis=0) + reach
+    step = float(np.sqrt(np.prod(high - low) / _LATTICE_POINTS))
+    axes = [np.arange(a + step / 2.0, b, step) for a, b in zip(low, high, strict=True)]
+    xy = np.stack(np.meshgrid(*axes), axis=-1).reshape(-1, 2)
+    cell = step**2 / M2_PER_KM2
+    inside = _nearest(cKDTree(traps), xy) <= buffer + mask.spacing / 2.0
+    if mask.area * M2_PER_KM2 > _FILLED * hull.area:
+        # A mask that fills its hull was cut off by hand (a box); others end where habitat does.
+        inside &= shapely.contains_xy(hull, xy)
+    beyond = xy[~inside]
+    if not len(beyond):
+        return 0.0
+    share = min(1.0, mask.area / max(float(inside.sum()) * cell, 1e-300))
+    return share * float(_probability(estimate, survey.name, beyond).sum()) * cell
 
 
 def _probability(estimate: Estimate, survey: str, xy: FloatArray | None = None) -> FloatArray:
@@ -92,31 +116,6 @@ def _probability(estimate: Estimate, survey: str, xy: FloatArray | None = None) 
 def _nearest(tree: cKDTree, xy: FloatArray) -> FloatArray:
     """Distance from each point to its nearest trap, metres."""
     return np.asarray(tree.query(xy)[0], dtype=np.float64)
-
-
-def _lattice(tree: cKDTree, reach: float) -> tuple[FloatArray, FloatArray, float]:
-    """Regular points around the traps, their distance to the nearest trap, their area in km2."""
-    low, high = tree.data.min(axis=0) - reach, tree.data.max(axis=0) + reach
-    step = float(np.sqrt(np.prod(high - low) / _RING_POINTS))
-    axes = [np.arange(a + step / 2.0, b, step) for a, b in zip(low, high, strict=True)]
-    xy = np.stack(np.meshgrid(*axes), axis=-1).reshape(-1, 2)
-    return xy, _nearest(tree, xy), step**2 / M2_PER_KM2
-
-
-def _outside_mass(
-    estimate: Estimate, survey: str, tree: cKDTree, buffer: float, sigma: float
-) -> float:
-    """Sum of p.(x) a over the surroundings of the mask, km2."""
-    reach = max(1.5 * estimate.model.detection.shape.reach * sigma, buffer + 2.0 * sigma)
-    xy, distance, area = _lattice(tree, reach)
-    beyond = xy[distance > buffer]
-    return float(_probability(estimate, survey, beyond).sum()) * area if len(beyond) else 0.0
-
-
-def _habitat_share(mask_area: float, tree: cKDTree, buffer: float) -> float:
-    """Share of the area within the buffer that is habitat."""
-    _, distance, area = _lattice(tree, buffer)
-    return min(1.0, mask_area / max(float((distance <= buffer).sum()) * area, 1e-300))
 
 
 def effective_area_by_buffer(estimate: Estimate, *, survey: str, n_steps: int = 40) -> pd.DataFrame:
@@ -136,9 +135,8 @@ def effective_area_by_buffer(estimate: Estimate, *, survey: str, n_steps: int = 
         Columns: buffer_m, effective_area_km2, density_per_100km2 (animals detected divided by
         that area). The curves level out where the buffer is wide enough.
     """
-    item = next(s for s in estimate.model.surveys if s.name == survey)
-    operating = item.traps.effort.sum(axis=1) > 0.0
-    distance = _nearest(cKDTree(item.traps.xy[operating]), item.mask.xy)
+    item = estimate.model.surveys[survey_index(estimate, survey)]
+    distance = _nearest(cKDTree(item.traps.xy), item.mask.xy)
     p = _probability(estimate, survey)
     buffers = np.linspace(distance.max() / n_steps, distance.max(), n_steps)
     order = np.argsort(distance)

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 
 from secr_nea._typing import FloatArray
-from secr_nea.errors import ModelError
-from secr_nea.estimate import Estimate
+from secr_nea.diagnosis import FLAT_SE
+from secr_nea.errors import FormulaError, ModelError
+from secr_nea.estimate import Estimate, z_value
 from secr_nea.frames import density_frame, survey_frame
-from secr_nea.inference.intervals import z_value
 from secr_nea.parameters import UNITS, Parameter
 
 _MOST_ROWS = 24
@@ -58,6 +58,11 @@ def predict(
     unknown = [name for name in parameters if name not in known]
     if unknown:
         raise ModelError(f"The model has no {', '.join(unknown)}; it has {', '.join(known)}.")
+    if not parameters:
+        needed = {v for p in known.values() if p.design is not None for v in p.design.variables}
+        raise FormulaError(
+            f"newdata has none of the covariates that the model needs: {', '.join(sorted(needed))}."
+        )
     tables = []
     for name in parameters:
         parameter = known[name]
@@ -82,12 +87,9 @@ def _natural(
     else:
         eta = rows @ estimate.coefficients[parameter.slice]
         block = estimate.covariance[parameter.slice, parameter.slice]
-        used = rows != 0.0
-        # A flat coefficient makes only those rows unknown that it takes part in.
-        spoiled = (used & np.isnan(np.diag(block))).any(axis=1)
-        known = np.nan_to_num(block)
-        sd = np.sqrt(np.maximum(np.einsum("ij,jk,ik->i", rows, known, rows), 0.0))
-        sd = np.where(spoiled, np.nan, sd)
+        sd = np.sqrt(np.maximum(np.einsum("ij,jk,ik->i", rows, block, rows), 0.0))
+        # What rests on a flat coefficient is not determined either; sums that are known remain.
+        sd = np.where(sd > FLAT_SE, np.nan, sd)
     value = parameter.link.inverse(eta)
     se = np.abs(parameter.link.slope(eta)) * sd
     if parameter.link.name == "log":

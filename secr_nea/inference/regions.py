@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from secr_nea._checks import is_categorical
 from secr_nea._typing import BoolArray
 from secr_nea.errors import CRSError, DataError
 from secr_nea.mask import HabitatMask
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
 WHOLE = "whole mask"
 
 
-def region_points(mask: HabitatMask, region: Any, by: str | None = None) -> dict[str, BoolArray]:
+def region_points(
+    mask: HabitatMask, region: Any, by: str | None = None, *, some: bool = True
+) -> dict[str, BoolArray]:
     """Points of each region.
 
     Parameters
@@ -28,6 +31,8 @@ def region_points(mask: HabitatMask, region: Any, by: str | None = None) -> dict
     by : str, optional
         Attribute of the polygons that names the regions; polygons with the same value are one
         region. Without it all polygons are one region.
+    some : bool
+        Whether it is an error that no point lies in any region.
 
     Returns
     -------
@@ -42,6 +47,10 @@ def region_points(mask: HabitatMask, region: Any, by: str | None = None) -> dict
     if region is None:
         return {WHOLE: np.ones(mask.n_points, dtype=bool)}
     if isinstance(region, str) and region in mask.covariates:
+        if not is_categorical(mask.covariates[region]):
+            raise DataError(
+                f"The mask covariate {region!r} is numeric; regions need names. Make it text."
+            )
         values = mask.covariates[region].astype(object)
         levels = sorted({str(v) for v in values.dropna()})
         return {level: (values == level).to_numpy(dtype=bool) for level in levels}
@@ -54,7 +63,7 @@ def region_points(mask: HabitatMask, region: Any, by: str | None = None) -> dict
     names = ["region"] * len(polygons) if by is None else [str(v) for v in polygons[by]]
     found = _points_inside(mask, polygons, names)
     empty = [name for name, inside in found.items() if not inside.any()]
-    if len(empty) == len(found):
+    if some and len(empty) == len(found):
         raise DataError(
             "No point of the mask lies in any of the regions. Are both in the right CRS?"
         )

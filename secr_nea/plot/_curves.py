@@ -9,9 +9,9 @@ import pandas as pd
 
 from secr_nea import _checks
 from secr_nea._typing import FloatArray
+from secr_nea.diagnosis import FLAT_SE
 from secr_nea.errors import DataError
-from secr_nea.estimate import Estimate
-from secr_nea.inference.intervals import z_value
+from secr_nea.estimate import Estimate, z_value
 from secr_nea.units import M2_PER_KM2
 
 MOST_CURVES = 6
@@ -135,10 +135,9 @@ def _standard_deviation(estimate: Estimate, row: pd.DataFrame, distance: FloatAr
         # both -inf where the hazard is 0: nothing changes there
         with np.errstate(invalid="ignore"):
             gradient[:, k] = np.nan_to_num((ends[0] - ends[1]) / (2.0 * _STEP))
-    flat = np.isnan(np.diag(estimate.covariance))
-    variance = np.einsum("di,ij,dj->d", gradient, estimate.usable_covariance, gradient)
-    spoiled = (gradient[:, flat] != 0.0).any(axis=1)
-    return np.where(spoiled, np.nan, np.sqrt(np.maximum(variance, 0.0)))
+    variance = np.einsum("di,ij,dj->d", gradient, estimate.covariance, gradient)
+    sd = np.sqrt(np.maximum(variance, 0.0))
+    return np.where(sd > FLAT_SE, np.nan, sd)
 
 
 def _log_hazard(

@@ -28,7 +28,7 @@ def write_report(
     title: str | None = None,
     note: str | None = None,
     level: float = 0.95,
-    variance: str = "poisson",
+    variance: str = "auto",
 ) -> Path:
     """Write a page that says everything about an estimate, with its tables, maps and rasters.
 
@@ -50,7 +50,7 @@ def write_report(
         A remark under the title, such as who must be asked before the numbers are used.
     level : float
         Confidence level of all intervals.
-    variance : {"poisson", "mspe"}
+    variance : {"auto", "poisson", "mspe"}
         Variance of the realised numbers; see `secr_nea.inference.abundance`.
 
     Returns

@@ -29,7 +29,7 @@ def plain_values(
     *,
     fitted: bool = True,
     level: float = 0.95,
-    variance: str = "poisson",
+    variance: str = "auto",
     warnings: Iterable[str] = (),
 ) -> dict[str, Any]:
     """Everything that an estimate says, as numbers, text, lists and dictionaries.
@@ -42,7 +42,7 @@ def plain_values(
         None.
     level : float
         Confidence level of the intervals.
-    variance : {"poisson", "mspe"}
+    variance : {"auto", "poisson", "mspe"}
         Variance of the realised numbers; see `secr_nea.inference.abundance`.
     warnings : iterable of str
         What was warned of on the way.

@@ -28,7 +28,7 @@ def density_by_survey(
     regions: Any = None,
     by: str | None = None,
     level: float = 0.95,
-    variance: str = "poisson",
+    variance: str = "auto",
 ) -> pd.DataFrame:
     """Density and numbers of animals of every survey, and of the regions that its mask touches.
 
@@ -39,7 +39,7 @@ def density_by_survey(
     by : str, optional
         Attribute of the polygons that names the regions.
     level : float
-    variance : {"poisson", "mspe"}
+    variance : {"auto", "poisson", "mspe"}
 
     Returns
     -------
