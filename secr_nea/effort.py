@@ -22,6 +22,9 @@ DETECTORS = {
     "binomial_count": "binomial",
     "multi": "multi",
     "multi_catch": "multi",
+    "area_search": "area_search",
+    "polygon": "area_search",
+    "transect": "transect",
 }
 """Accepted detector words and the canonical word of each."""
 

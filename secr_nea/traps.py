@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -14,14 +15,18 @@ from numpy.typing import ArrayLike
 from scipy.spatial import cKDTree
 
 from secr_nea import _checks, _columns
-from secr_nea._crs import as_crs, check_metres, describe
+from secr_nea._crs import as_crs, check_metres, describe, same_crs
 from secr_nea._printing import facts_html
-from secr_nea._typing import CRSLike, FloatArray, IntArray
+from secr_nea._typing import BoolArray, CRSLike, FloatArray, IntArray
 from secr_nea.effort import canonical_detectors, effort_array, effort_columns, warn_of_effort_among
-from secr_nea.errors import DataError
+from secr_nea.errors import CRSError, DataError
+from secr_nea.searches import checked_searches, distance_to_searches, kind_of, middle_of
 
 if TYPE_CHECKING:
     import geopandas
+
+
+_NOUNS = {"area_search": "area search", "transect": "transect"}
 
 
 @dataclass(frozen=True, eq=False, repr=False, init=False)
@@ -42,11 +47,15 @@ class TrapArray:
     detector : str or sequence of str, shape (n_traps,)
         "count" (any number of detections), "binary" (at most one per animal, trap and occasion;
         alias "proximity") or "binomial" (at most ``effort``, a whole number of trials; alias
-        "binomial_count").
+        "binomial_count"), "multi" (an animal is at one such trap at most per occasion); and searches,
+        "area_search" (alias "polygon") and "transect", which `from_searches` makes.
     covariates : DataFrame or mapping, n_traps rows, optional
         What may explain detection; rows in the order of ``xy``.
     varying_covariates : mapping of name to array-like, shape (n_traps, n_occasions), optional
         Covariates that change with the occasion.
+    searches : sequence of shapely geometry or None, one per trap, optional
+        The polygon of each searched area and the line of each transect, metres; ``xy`` is then any
+        point of it. None for detectors that are points.
     crs : anything pyproj understands, optional
         Coordinate reference system of ``xy``.
 
@@ -58,6 +67,7 @@ class TrapArray:
     detector : tuple of str, one per trap
     covariates : DataFrame, n_traps rows
     varying_covariates : dict of name to array, shape (n_traps, n_occasions), float64 or object
+    searches : tuple of shapely geometry or None, one per trap
     crs : pyproj.CRS or None
 
     Raises
@@ -80,6 +90,7 @@ class TrapArray:
     detector: tuple[str, ...]
     covariates: pd.DataFrame
     varying_covariates: dict[str, np.ndarray[Any, Any]]
+    searches: tuple[Any, ...]
     crs: pyproj.CRS | None
 
     def __init__(
@@ -92,6 +103,7 @@ class TrapArray:
         detector: str | Sequence[str] = "count",
         covariates: pd.DataFrame | Mapping[str, Any] | None = None,
         varying_covariates: Mapping[str, ArrayLike] | None = None,
+        searches: Sequence[Any] | None = None,
         crs: CRSLike | None = None,
     ) -> None:
         if ids is not None:
@@ -119,7 +131,122 @@ class TrapArray:
             "varying_covariates",
             _varying(varying_covariates, self.effort.shape, self.covariates),
         )
+        put(self, "searches", checked_searches(searches, kinds, ids))
         put(self, "crs", system)
+
+    @classmethod
+    def from_searches(
+        cls,
+        geometries: Iterable[Any] | geopandas.GeoDataFrame,
+        *,
+        ids: Sequence[object] | None = None,
+        effort: ArrayLike | None = None,
+        n_occasions: int | None = None,
+        covariates: pd.DataFrame | Mapping[str, Any] | None = None,
+        varying_covariates: Mapping[str, ArrayLike] | None = None,
+        crs: CRSLike | None = None,
+    ) -> TrapArray:
+        """Searched areas and transects, whose detections have positions.
+
+        Parameters
+        ----------
+        geometries : sequence of shapely geometry, GeoSeries or GeoDataFrame
+            Polygons are searched areas, lines are transects, metres. Of a GeoDataFrame only the
+            geometries and the CRS are used.
+        ids, effort, n_occasions, covariates, varying_covariates, crs
+            As for the class, for searches in place of traps. Effort is per search and occasion:
+            twice the effort gives twice the detections.
+
+        Returns
+        -------
+        TrapArray
+
+        Raises
+        ------
+        DataError, CRSError
+            As for the class; also for points, empty geometries and polygons that cross themselves.
+
+        Examples
+        --------
+        >>> import shapely
+        >>> TrapArray.from_searches([shapely.box(0, 0, 6000, 5000)], n_occasions=3)
+        TrapArray(1 area search, 3 occasions, area_search, effort 3, no CRS)
+        """
+        if hasattr(geometries, "geometry"):
+            crs = geometries.crs if crs is None else crs
+            geometries = geometries.geometry
+        shapes = list(geometries)
+        names = [str(k + 1) for k in range(len(shapes))] if ids is None else list(map(str, ids))
+        words = [kind_of(g, name) for g, name in zip(shapes, names, strict=False)]
+        return cls(
+            [middle_of(g) for g in shapes],
+            ids=ids,
+            effort=effort,
+            n_occasions=n_occasions,
+            detector=words,
+            covariates=covariates,
+            varying_covariates=varying_covariates,
+            searches=shapes,
+            crs=crs,
+        )
+
+    @classmethod
+    def joined(cls, *arrays: TrapArray) -> TrapArray:
+        """Detectors of several arrays as one, such as cameras and searches of one survey.
+
+        Parameters
+        ----------
+        *arrays : TrapArray
+            With the same occasions and different ids.
+
+        Returns
+        -------
+        TrapArray
+            A covariate that some arrays lack is missing for their detectors. Formulas of
+            detection may use ``detector``, the detector word.
+
+        Raises
+        ------
+        DataError, CRSError
+            Different numbers of occasions, ids that stand twice, different systems.
+        """
+        occasions = [array.n_occasions for array in arrays]
+        if not arrays or len(set(occasions)) > 1:
+            raise DataError(
+                "Arrays must have the same occasions to be joined; they have "
+                f"{_checks.listed(occasions) or 'none'}. Give effort for each occasion, 0 where "
+                "there was no search."
+            )
+        systems = [array.crs for array in arrays if array.crs is not None]
+        if any(not same_crs(systems[0], other) for other in systems[1:]):
+            raise CRSError(
+                f"The arrays are in {_checks.listed(describe(crs) for crs in systems)}; they must "
+                "be in one system to be joined."
+            )
+        varying = dict.fromkeys(name for array in arrays for name in array.varying_covariates)
+        return cls(
+            np.concatenate([array.xy for array in arrays]),
+            ids=[name for array in arrays for name in array.ids],
+            effort=np.concatenate([array.effort for array in arrays]),
+            detector=[word for array in arrays for word in array.detector],
+            covariates=pd.concat([array.covariates for array in arrays], ignore_index=True),
+            varying_covariates={
+                name: np.concatenate(
+                    [
+                        np.asarray(
+                            array.varying_covariates.get(
+                                name, np.full(array.effort.shape, np.nan, dtype=object)
+                            ),
+                            dtype=object,
+                        )
+                        for array in arrays
+                    ]
+                )
+                for name in varying
+            },
+            searches=[geometry for array in arrays for geometry in array.searches],
+            crs=systems[0] if systems else None,
+        )
 
     @classmethod
     def from_dataframe(
@@ -260,19 +387,56 @@ class TrapArray:
         return self.detector[0] if len(set(self.detector)) == 1 else "mixed"
 
     @cached_property
+    def is_search(self) -> BoolArray:
+        """Which detectors are searches, with positions of their detections, shape (n_traps,)."""
+        return np.array([geometry is not None for geometry in self.searches], dtype=bool)
+
+    @cached_property
     def spacing(self) -> float:
-        """Median distance from a trap to the nearest other one, metres; NaN for one trap."""
-        if self.n_traps == 1:
+        """Median distance from a trap to the nearest other one, metres; NaN for one trap.
+
+        Searches do not count.
+        """
+        points = self.xy[~self.is_search]
+        if len(points) < 2:
             return float("nan")
-        distances = np.asarray(cKDTree(self.xy).query(self.xy, k=2)[0])
+        distances = np.asarray(cKDTree(points).query(points, k=2)[0])
         return float(np.median(distances[:, 1]))
+
+    @cached_property
+    def bounds(self) -> tuple[float, float, float, float]:
+        """West, south, east and north end of traps and searches, metres."""
+        ends = [self.xy.min(axis=0), self.xy.max(axis=0)]
+        found = [np.reshape(g.bounds, (2, 2)) for g in self.searches if g is not None]
+        corners = np.concatenate([ends, *found])
+        return (*corners.min(axis=0).tolist(), *corners.max(axis=0).tolist())
+
+    def distance_from(self, xy: ArrayLike) -> FloatArray:
+        """Distance from each place to the nearest trap or search, metres.
+
+        Parameters
+        ----------
+        xy : array-like, shape (n, 2), metres
+
+        Returns
+        -------
+        float64 array, shape (n,)
+            0 within a searched area.
+        """
+        places = np.asarray(xy, dtype=np.float64)
+        nearest = np.full(len(places), np.inf)
+        if not self.is_search.all():
+            nearest = np.asarray(cKDTree(self.xy[~self.is_search]).query(places)[0])
+        if self.is_search.any():
+            nearest = np.minimum(nearest, distance_to_searches(places, self.searches))
+        return nearest
 
     @cached_property
     def fingerprint(self) -> str:
         """Twelve hexadecimal digits that change with any of the contents, except the CRS."""
-        return _checks.fingerprint(
-            self.xy, self.ids, self.effort, self.detector, self.covariates, self.varying_covariates
-        )
+        shapes = [g.wkb_hex for g in self.searches if g is not None]
+        contents = (self.effort, self.detector, self.covariates, self.varying_covariates)
+        return _checks.fingerprint(self.xy, self.ids, *contents, *([shapes] if shapes else []))
 
     def subset(self, index: ArrayLike) -> TrapArray:
         """Return some of the traps.
@@ -301,6 +465,7 @@ class TrapArray:
             varying_covariates={
                 name: values[keep] for name, values in self.varying_covariates.items()
             },
+            searches=[self.searches[k] for k in keep],
             crs=self.crs,
         )
 
@@ -332,6 +497,7 @@ class TrapArray:
             "detector": self.detector,
             "covariates": self.covariates,
             "varying_covariates": self.varying_covariates,
+            "searches": self.searches,
             "crs": self.crs,
         }
         return TrapArray(self.xy, **{**contents, **changes})
@@ -359,22 +525,22 @@ class TrapArray:
         return pd.DataFrame(columns)
 
     def to_geodataframe(self) -> geopandas.GeoDataFrame:
-        """The table of :meth:`to_dataframe` with point geometries and the CRS."""
+        """The table of :meth:`to_dataframe` with points, or areas and lines of searches, and CRS."""
         import geopandas
 
         points = geopandas.points_from_xy(self.xy[:, 0], self.xy[:, 1])
-        return geopandas.GeoDataFrame(self.to_dataframe(), geometry=points, crs=self.crs)
+        shapes = [p if g is None else g for p, g in zip(points, self.searches, strict=True)]
+        return geopandas.GeoDataFrame(self.to_dataframe(), geometry=shapes, crs=self.crs)
 
     def __len__(self) -> int:
         return self.n_traps
 
     def __repr__(self) -> str:
-        parts = [
-            _checks.plural(self.n_traps, "trap"),
-            _checks.plural(self.n_occasions, "occasion"),
-            self.detector_type,
-        ]
-        parts += [f"effort {self.total_effort:,g}", f"spacing {self.spacing:,.0f} m"]
+        numbers = Counter(_NOUNS.get(word, "trap") for word in self.detector)
+        parts = [_checks.plural(number, noun) for noun, number in numbers.items()]
+        parts += [_checks.plural(self.n_occasions, "occasion"), self.detector_type]
+        parts += [f"effort {self.total_effort:,g}"]
+        parts += [] if self.is_search.all() else [f"spacing {self.spacing:,.0f} m"]
         parts += [describe(self.crs) if self.crs is not None else "no CRS"]
         return f"TrapArray({', '.join(parts)})"
 

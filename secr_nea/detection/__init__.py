@@ -5,5 +5,12 @@ from secr_nea.detection.functions import (
     DetectionFunction,
     detection_function,
 )
+from secr_nea.detection.whole_range import has_whole_range, whole_range
 
-__all__ = ["DETECTION_FUNCTIONS", "DetectionFunction", "detection_function"]
+__all__ = [
+    "DETECTION_FUNCTIONS",
+    "DetectionFunction",
+    "detection_function",
+    "has_whole_range",
+    "whole_range",
+]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy.spatial import cKDTree
 
 from secr_nea._typing import FloatArray
 from secr_nea.estimate import Estimate
 from secr_nea.inference.detectability import pdot
+from secr_nea.traps import TrapArray
 from secr_nea.units import M2_PER_KM2
 
 BIAS_LIMIT = 0.01
@@ -62,12 +62,11 @@ def check_mask(estimate: Estimate) -> pd.DataFrame:
     rows = {}
     sigma = typical_sigma(estimate)
     for survey in estimate.model.surveys:
-        operating = survey.traps.effort.sum(axis=1) > 0.0
-        tree = cKDTree(survey.traps.xy[operating])
-        buffer = float(_nearest(tree, survey.mask.xy).max())
+        operating = survey.traps.subset(survey.traps.effort.sum(axis=1) > 0.0)
+        buffer = float(operating.distance_from(survey.mask.xy).max())
         inside = float(_probability(estimate, survey.name).sum()) * survey.mask.cell_area
-        outside = _outside_mass(estimate, survey.name, tree, buffer, sigma)
-        bias = outside * _habitat_share(survey.mask.area, tree, buffer) / max(inside, 1e-300)
+        outside = _outside_mass(estimate, survey.name, operating, buffer, sigma)
+        bias = outside * _habitat_share(survey.mask.area, operating, buffer) / max(inside, 1e-300)
         in_sigma = survey.mask.spacing / sigma
         rows[survey.name] = {
             "buffer_m": buffer,
@@ -89,33 +88,30 @@ def _probability(estimate: Estimate, survey: str, xy: FloatArray | None = None) 
     )
 
 
-def _nearest(tree: cKDTree, xy: FloatArray) -> FloatArray:
-    """Distance from each point to its nearest trap, metres."""
-    return np.asarray(tree.query(xy)[0], dtype=np.float64)
-
-
-def _lattice(tree: cKDTree, reach: float) -> tuple[FloatArray, FloatArray, float]:
+def _lattice(traps: TrapArray, reach: float) -> tuple[FloatArray, FloatArray, float]:
     """Regular points around the traps, their distance to the nearest trap, their area in km2."""
-    low, high = tree.data.min(axis=0) - reach, tree.data.max(axis=0) + reach
+    west, south, east, north = traps.bounds
+    low = np.array([west, south]) - reach
+    high = np.array([east, north]) + reach
     step = float(np.sqrt(np.prod(high - low) / _RING_POINTS))
     axes = [np.arange(a + step / 2.0, b, step) for a, b in zip(low, high, strict=True)]
     xy = np.stack(np.meshgrid(*axes), axis=-1).reshape(-1, 2)
-    return xy, _nearest(tree, xy), step**2 / M2_PER_KM2
+    return xy, traps.distance_from(xy), step**2 / M2_PER_KM2
 
 
 def _outside_mass(
-    estimate: Estimate, survey: str, tree: cKDTree, buffer: float, sigma: float
+    estimate: Estimate, survey: str, traps: TrapArray, buffer: float, sigma: float
 ) -> float:
     """Sum of p.(x) a over the surroundings of the mask, km2."""
     reach = max(1.5 * estimate.model.detection.shape.reach * sigma, buffer + 2.0 * sigma)
-    xy, distance, area = _lattice(tree, reach)
+    xy, distance, area = _lattice(traps, reach)
     beyond = xy[distance > buffer]
     return float(_probability(estimate, survey, beyond).sum()) * area if len(beyond) else 0.0
 
 
-def _habitat_share(mask_area: float, tree: cKDTree, buffer: float) -> float:
+def _habitat_share(mask_area: float, traps: TrapArray, buffer: float) -> float:
     """Share of the area within the buffer that is habitat."""
-    _, distance, area = _lattice(tree, buffer)
+    _, distance, area = _lattice(traps, buffer)
     return min(1.0, mask_area / max(float((distance <= buffer).sum()) * area, 1e-300))
 
 
@@ -137,8 +133,7 @@ def effective_area_by_buffer(estimate: Estimate, *, survey: str, n_steps: int = 
         that area). The curves level out where the buffer is wide enough.
     """
     item = next(s for s in estimate.model.surveys if s.name == survey)
-    operating = item.traps.effort.sum(axis=1) > 0.0
-    distance = _nearest(cKDTree(item.traps.xy[operating]), item.mask.xy)
+    distance = item.traps.subset(item.traps.effort.sum(axis=1) > 0.0).distance_from(item.mask.xy)
     p = _probability(estimate, survey)
     buffers = np.linspace(distance.max() / n_steps, distance.max(), n_steps)
     order = np.argsort(distance)

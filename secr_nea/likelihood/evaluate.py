@@ -119,7 +119,7 @@ class Likelihood:
         State
         """
         log_density = self.log_density(coefficients)
-        values = self.model.detection_values(coefficients)
+        values = self.model.hazard_values(coefficients)
         with np.errstate(divide="ignore"):
             log_share = np.log(self.model.class_proportions(coefficients))
         inputs = []
