@@ -15,6 +15,7 @@ from secr_nea.errors import (
     SecrWarning,
 )
 from secr_nea.fit import FitResult, fit
+from secr_nea.io.searches import read_searches
 from secr_nea.io.tables import read_captures, read_mask, read_surveys, read_traps
 from secr_nea.likelihood import log_likelihood, log_likelihood_gradient
 from secr_nea.mask import HabitatMask
@@ -50,6 +51,7 @@ __all__ = [
     "log_likelihood_gradient",
     "read_captures",
     "read_mask",
+    "read_searches",
     "read_surveys",
     "read_traps",
     "set_threads",

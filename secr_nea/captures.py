@@ -318,9 +318,9 @@ class CaptureHistory:
     @cached_property
     def fingerprint(self) -> str:
         """Twelve hexadecimal digits that change with the records, the animals or the traps."""
-        records = (self.animal, self.occasion, self.trap, self.count)
+        records: list[object] = [self.animal, self.occasion, self.trap, self.count]
         if self.traps.is_search.any():
-            records = (*records, self.positions)
+            records.append(self.positions)
         return _checks.fingerprint(
             self.traps.fingerprint, *records, self.animal_ids, self.covariates
         )
@@ -330,8 +330,7 @@ class CaptureHistory:
 
         With searches also x and y (metres), and one row per detection of a search.
         """
-        times = np.where(self.traps.is_search[self.trap], self.count, 1)
-        row = np.repeat(np.arange(self.n_records), times)
+        row, xy = self._rows()
         is_located = self.traps.is_search[self.trap[row]]
         columns: dict[str, Any] = {
             "animal_id": [self.animal_ids[i] for i in self.animal[row]],
@@ -340,10 +339,31 @@ class CaptureHistory:
             "count": np.where(is_located, 1, self.count[row]),
         }
         if self.traps.is_search.any():
-            xy = self.traps.xy[self.trap[row]]
-            xy[is_located] = self.positions
             columns |= {"x": xy[:, 0], "y": xy[:, 1]}
         return pd.DataFrame(columns)
+
+    def _rows(self) -> tuple[IntArray, FloatArray]:
+        """Record of each row, one for each detection of a search, and where it was."""
+        times = np.where(self.traps.is_search[self.trap], self.count, 1)
+        row = np.repeat(np.arange(self.n_records), times)
+        xy = self.traps.xy[self.trap[row]]
+        xy[self.traps.is_search[self.trap[row]]] = self.positions
+        return row, xy
+
+    def with_covariates(self, **columns: ArrayLike) -> CaptureHistory:
+        """Return the same captures with animal covariates added or replaced, n_animals values."""
+        row, xy = self._rows()
+        is_located = self.traps.is_search[self.trap[row]]
+        return CaptureHistory(
+            self.traps,
+            animal=self.animal[row],
+            occasion=self.occasion[row],
+            trap=self.trap[row],
+            count=np.where(is_located, 1, self.count[row]),
+            xy=xy,
+            animal_ids=self.animal_ids,
+            covariates=_checks.with_columns(self.covariates, columns, "animal"),
+        )
 
     def individuals(self) -> pd.DataFrame:
         """Table with animal_id and the covariates, one row per animal."""

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import shapely
 
-from secr_nea import _checks
 from secr_nea._typing import FloatArray, IntArray
 from secr_nea.errors import DataError
 

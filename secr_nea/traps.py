@@ -47,8 +47,8 @@ class TrapArray:
     detector : str or sequence of str, shape (n_traps,)
         "count" (any number of detections), "binary" (at most one per animal, trap and occasion;
         alias "proximity") or "binomial" (at most ``effort``, a whole number of trials; alias
-        "binomial_count"), "multi" (an animal is at one such trap at most per occasion); and searches,
-        "area_search" (alias "polygon") and "transect", which `from_searches` makes.
+        "binomial_count"), "multi" (an animal is at one such trap at most per occasion); and
+        searches, "area_search" (alias "polygon") and "transect", which `from_searches` makes.
     covariates : DataFrame or mapping, n_traps rows, optional
         What may explain detection; rows in the order of ``xy``.
     varying_covariates : mapping of name to array-like, shape (n_traps, n_occasions), optional
@@ -172,10 +172,11 @@ class TrapArray:
         >>> TrapArray.from_searches([shapely.box(0, 0, 6000, 5000)], n_occasions=3)
         TrapArray(1 area search, 3 occasions, area_search, effort 3, no CRS)
         """
-        if hasattr(geometries, "geometry"):
-            crs = geometries.crs if crs is None else crs
-            geometries = geometries.geometry
-        shapes = list(geometries)
+        given: Any = geometries
+        if hasattr(given, "geometry"):
+            crs = given.crs if crs is None else crs
+            given = given.geometry
+        shapes = list(given)
         names = [str(k + 1) for k in range(len(shapes))] if ids is None else list(map(str, ids))
         words = [kind_of(g, name) for g, name in zip(shapes, names, strict=False)]
         return cls(
@@ -525,7 +526,7 @@ class TrapArray:
         return pd.DataFrame(columns)
 
     def to_geodataframe(self) -> geopandas.GeoDataFrame:
-        """The table of :meth:`to_dataframe` with points, or areas and lines of searches, and CRS."""
+        """The table of :meth:`to_dataframe` with points, areas and lines, and the CRS."""
         import geopandas
 
         points = geopandas.points_from_xy(self.xy[:, 0], self.xy[:, 1])

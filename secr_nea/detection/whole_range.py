@@ -87,11 +87,12 @@ def whole_range(
         Derivative of the logarithm to each parameter.
     """
     integral = _INTEGRALS[shape][dimension - 1]
-    value = np.asarray(integral(*parameters), dtype=np.float64)
     slopes = []
-    for p, parameter in enumerate(parameters):
-        # A step along the imaginary axis subtracts nothing, so that it may be tiny.
-        step = 1e-30 * parameter
-        moved = [q + 1j * step if p == r else q for r, q in enumerate(parameters)]
-        slopes.append(np.imag(integral(*moved)) / step / value)
+    with np.errstate(all="ignore"):
+        value = np.asarray(integral(*parameters), dtype=np.float64)
+        for p, parameter in enumerate(parameters):
+            # A step along the imaginary axis subtracts nothing, so that it may be tiny.
+            step = 1e-30 * parameter
+            moved = [q + 1j * step if p == r else q for r, q in enumerate(parameters)]
+            slopes.append(np.asarray(np.imag(integral(*moved)) / step / value))
     return value, tuple(slopes)
