@@ -261,3 +261,15 @@ def covariates_of_individuals(
                 "for each animal."
             )
     return table
+
+
+def add_up(
+    where: Sequence[IntArray], counts: IntArray, sizes: tuple[int, int, int]
+) -> tuple[tuple[IntArray, ...], IntArray]:
+    """Repeated records added up, sorted by animal, occasion, trap; and where each one went."""
+    if not len(counts):
+        return (*where, counts), counts
+    keys, which = np.unique(np.ravel_multi_index(tuple(where), sizes), return_inverse=True)
+    total = np.zeros(len(keys), dtype=np.int64)
+    np.add.at(total, which, counts)
+    return (*np.unravel_index(keys, sizes), total), which.reshape(-1).astype(np.int64)

@@ -16,6 +16,7 @@ from secr_nea import _checks, _columns
 from secr_nea._printing import facts_html
 from secr_nea._typing import FloatArray, IntArray
 from secr_nea.capture_tables import (
+    add_up,
     counts_of,
     covariates_of_detections,
     covariates_of_individuals,
@@ -119,7 +120,7 @@ class CaptureHistory:
         _check_positions(where, counts, (len(ids), traps.n_occasions, traps.n_traps))
         _refuse_undetected(where[0], ids)
         positions, owner = positions_of(traps, where[2], counts, xy)
-        added, record = _add_up(where, counts, (len(ids), traps.n_occasions, traps.n_traps))
+        added, record = add_up(where, counts, (len(ids), traps.n_occasions, traps.n_traps))
         order = np.argsort(record[owner], kind="stable")
         put = object.__setattr__
         put(self, "positions", _checks.read_only(positions[order], np.float64))
@@ -449,18 +450,6 @@ def _refuse_undetected(animal: IntArray, ids: Sequence[str]) -> None:
             f"Animal {_checks.listed(repr(ids[i]) for i in unseen)} has no detection. "
             "Only detected animals belong in a capture history; remove the others."
         )
-
-
-def _add_up(
-    where: Sequence[IntArray], counts: IntArray, sizes: tuple[int, int, int]
-) -> tuple[tuple[IntArray, ...], IntArray]:
-    """Repeated records added up, sorted by animal, occasion, trap; and where each one went."""
-    if not len(counts):
-        return (*where, counts), counts
-    keys, which = np.unique(np.ravel_multi_index(tuple(where), sizes), return_inverse=True)
-    total = np.zeros(len(keys), dtype=np.int64)
-    np.add.at(total, which, counts)
-    return (*np.unravel_index(keys, sizes), total), which.reshape(-1).astype(np.int64)
 
 
 def _records_told(captures: CaptureHistory, bad: np.ndarray[Any, Any]) -> str:

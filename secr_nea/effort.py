@@ -143,5 +143,5 @@ def warn_of_effort_among(covariates: Sequence[str]) -> None:
             "but is taken as a covariate. "
             f"If it is effort, say so with effort={doubtful[0]!r} (read_traps: "
             f"effort_column={doubtful[0]!r}).",
-            stacklevel=4,
+            stacklevel=5,
         )

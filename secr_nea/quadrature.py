@@ -62,11 +62,13 @@ def quadrature(geometry: Any, sigma: float) -> tuple[FloatArray, FloatArray]:
     """
     size = WIDTH * sigma
     n_cells = float(geometry.area / size**2 + geometry.length / size)
-    if n_cells * _n_points(WIDTH) ** 2 > MOST_POINTS:
+    n_vertices = int(shapely.get_num_coordinates(geometry))
+    if n_cells * _n_points(WIDTH) ** 2 + 2 * n_vertices > MOST_POINTS:
         raise DataError(
-            f"A search of {geometry.area / 1e6:,.1f} km2 and {geometry.length / 1e3:,.1f} km of "
-            f"line is too large for integrals as fine as {sigma:,.0f} m. Give smallest_sigma=, the "
-            "smallest sigma that is plausible, in metres."
+            f"A search of {geometry.area / 1e6:,.1f} km2, {geometry.length / 1e3:,.1f} km of line "
+            f"and {n_vertices:,} vertices is too large for integrals as fine as {sigma:,.0f} m. "
+            "Give smallest_sigma=, the smallest sigma that is plausible, in metres, or simplify "
+            "the line, for example with shapely.simplify(geometry, 10)."
         )
     rule = _area if geometry.area > 0.0 else _line
     parts = [part for single in shapely.get_parts(geometry) for part in rule(single, size)]
