@@ -66,9 +66,8 @@ class PlainLikelihood:
                 hazard_of_all += times * exposed.sum(axis=0)
                 used = effort > 0.0
                 if binary:
-                    # log(exp(A) - 1), also where A is tiny
-                    log_exposed = exposed + np.log(-np.expm1(-exposed))
-                    log_exposed = np.where(exposed > 1e-300, log_exposed, -700.0)
+                    # log(exp(A) - 1), finite where A is nothing
+                    log_exposed = exposed + np.log(-np.expm1(-np.maximum(exposed, 1e-300)))
                 log_pr += y[:, used] @ log_exposed[used]
             log_pr += np.log(animals) - hazard_of_all
             total += logsumexp(log_pr, axis=1).sum() + constant

@@ -229,8 +229,8 @@ def intercepts(density, lambda0, sigma):
     }
 
 
-SNOW_LEOPARD = intercepts(0.9, 0.012, 7000.0)
-TIGER = intercepts(0.6, 0.06, 5000.0)
+SNOW_LEOPARD = intercepts(0.62, 0.013, 7000.0)
+TIGER = intercepts(0.6, 0.15, 5000.0)
 
 RECIPES = {
     "tiny": Recipe("9 traps, counts, 200 points", tiny, intercepts(20.0, 0.02, 1500.0), 1),

@@ -12,6 +12,7 @@ from pathlib import Path
 DOCS = Path(__file__).resolve().parent
 REPOSITORY = DOCS.parent
 sys.path.insert(0, str(REPOSITORY))
+sys.path.insert(0, str(DOCS / "_extensions"))
 
 import secr_nea  # noqa: E402
 
@@ -26,7 +27,7 @@ extensions = [
     "numpydoc",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
-    "sphinx.ext.mathjax",
+    "mathml",
     "sphinx_copybutton",
 ]
 exclude_patterns = ["_*"]
@@ -43,6 +44,9 @@ numpydoc_show_class_members = False  # the class template lists them
 
 html_theme = "pydata_sphinx_theme"
 html_title = "secr_nea"
+html_static_path = ["_static"]
+html_css_files = ["equations.css"]
+html_math_renderer = "mathml"
 html_theme_options = {"show_toc_level": 2, "navigation_with_keys": False}
 html_show_sourcelink = False
 copybutton_exclude = ".linenos, .gp, .go"

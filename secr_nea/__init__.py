@@ -1,10 +1,15 @@
 """Spatially explicit capture-recapture for snow leopards, Amur tigers and Amur leopards."""
 
-from secr_nea import datasets, design, inference
+from secr_nea import datasets, design, inference, plot
 from secr_nea._numba import get_threads, set_threads
 from secr_nea._version import __version__
 from secr_nea.captures import CaptureHistory
-from secr_nea.detection import DETECTION_FUNCTIONS, DetectionFunction, detection_function
+from secr_nea.detection import (
+    DETECTION_FUNCTIONS,
+    DetectionFunction,
+    detection_function,
+    user_detection_function,
+)
 from secr_nea.errors import (
     CRSError,
     DataError,
@@ -49,10 +54,12 @@ __all__ = [
     "inference",
     "log_likelihood",
     "log_likelihood_gradient",
+    "plot",
     "read_captures",
     "read_mask",
     "read_searches",
     "read_surveys",
     "read_traps",
     "set_threads",
+    "user_detection_function",
 ]

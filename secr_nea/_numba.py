@@ -62,7 +62,7 @@ def _exp(x: float) -> float:
 
     Range reduction x = n log 2 + r with abs(r) <= log(2) / 2, Taylor polynomial of degree 13 for
     exp(r), and 2^n put into the exponent bits. Error below 1.5 units in the last place for
-    -708 <= x <= 709; 0 below that range (exp(-708) is 3e-308), nan for nan.
+    -708 <= x <= 709; 0 below that range (exp(-708) is 3e-308), exp(709) above it, nan for nan.
     """
     bounded = min(max(x, -708.0), 709.0)
     # Adding and subtracting 1.5 * 2^52 rounds to the nearest integer without a branch.
@@ -86,9 +86,13 @@ def _exp(x: float) -> float:
     return value if x >= -708.0 else (0.0 if x < -708.0 else x)
 
 
-# Without the JIT there are no bit casts; the C library's exponential has the same contract.
+def _exp_without_jit(x: float) -> float:
+    """The C library's exponential within the bounds of `_exp`: there are no bit casts here."""
+    return math.exp(min(x, 709.0)) if x >= -708.0 else (0.0 if x < -708.0 else x)
+
+
 exp: Callable[[float], float]
-exp = (lambda x: math.exp(x) if x >= -708.0 else 0.0) if JIT_DISABLED else inlined(_exp)
+exp = _exp_without_jit if JIT_DISABLED else inlined(_exp)
 
 
 @intrinsic

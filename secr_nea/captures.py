@@ -304,7 +304,7 @@ class CaptureHistory:
 
         Notes
         -----
-        sqrt( sum_i sum_j |x_ij - mean_i|^2 / (2 sum_i (n_i - 1)) ) over the detections j of the
+        sqrt(sum_i sum_j abs(x_ij - mean_i)^2 / (2 sum_i (n_i - 1))) over the detections j of the
         animals i, the estimate of sigma of a circular bivariate normal home range.
         """
         animal, xy, count = self.places

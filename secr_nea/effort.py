@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from secr_nea import _checks
 from secr_nea._typing import FloatArray
-from secr_nea.errors import DataError
+from secr_nea.errors import DataError, SecrWarning
 
 DETECTORS = {
     "count": "count",
@@ -22,6 +23,7 @@ DETECTORS = {
     "binomial_count": "binomial",
     "multi": "multi",
     "multi_catch": "multi",
+    "single": "multi",
     "area_search": "area_search",
     "polygon": "area_search",
     "transect": "transect",
@@ -44,6 +46,13 @@ def canonical_detectors(detector: str | Sequence[str], ids: tuple[str, ...]) -> 
                 f"Detector {word!r} is not known{_checks.did_you_mean(str(word), DETECTORS)}. "
                 f"Known: {_checks.listed(DETECTORS)}."
             )
+    if "single" in words:
+        warnings.warn(
+            "Single-catch traps are treated as multi-catch: no exact likelihood is known. lambda0 "
+            "is then too low; density is nearly right unless most traps are full.",
+            SecrWarning,
+            stacklevel=3,
+        )
     return tuple(DETECTORS[word] for word in words)
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from secr_nea import inference
-from secr_nea._typing import FloatArray
+from secr_nea._typing import FloatArray, PathLike
 from secr_nea.detection import DetectionFunction
 from secr_nea.errors import ModelError, SecrWarning
 from secr_nea.estimate import Estimate
@@ -18,6 +19,7 @@ from secr_nea.inference.doubts import doubts
 from secr_nea.mask import HabitatMask
 from secr_nea.maximise import maximise
 from secr_nea.model import Model
+from secr_nea.report import write_report
 from secr_nea.results_text import result_html, result_text
 from secr_nea.survey import Survey
 
@@ -102,6 +104,21 @@ class FitResult(Estimate):
     def activity_center(self, animal: str, *, survey: str | None = None) -> xarray.DataArray:
         """Where an animal lives; see `secr_nea.inference.activity_center`."""
         return inference.activity_center(self, animal, survey=survey)
+
+    def report(
+        self,
+        folder: PathLike,
+        region: Any = None,
+        *,
+        by: str | None = None,
+        title: str | None = None,
+        note: str | None = None,
+        level: float = 0.95,
+    ) -> Path:
+        """Write a results folder; see `secr_nea.report.write_report`."""
+        return write_report(
+            self, folder, regions=region, by=by, title=title, note=note, level=level
+        )
 
     def __repr__(self) -> str:
         formulas = ", ".join(f"{name} {p.text}" for name, p in self.model.parameters.items())

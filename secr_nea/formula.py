@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import io
+import keyword
 import re
+import tokenize
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,6 +44,12 @@ ALLOWED_CALLS = frozenset(
         "hashed",
     ]
 )
+_OPERATORS = frozenset(
+    ["+", "-", "*", "/", "**", "^", ":", "%", "(", ")", "[", "]", ",", "=", "<", ">", "<="]
+).union([">=", "==", "!=", "&"])
+_STATEMENTS = frozenset(keyword.kwlist) - {"None", "True", "False"}
+_PLAIN_KINDS = (tokenize.NAME, tokenize.NUMBER, tokenize.STRING)
+_QUOTES_AND_DIGITS = tuple("'\"0123456789")
 _KEYWORDS = frozenset(
     [
         "df",
@@ -96,23 +105,57 @@ def clean_formula(text: str) -> str:
 
 
 def _check_calls(body: str, text: str) -> None:
-    """Refuse what is not plain arithmetic of columns: a formula is evaluated as Python."""
-    called = set(re.findall(r"([^\W\d][\w.]*)\s*\(", body))
-    unknown = sorted(name for name in called - ALLOWED_CALLS if not name.startswith("contr."))
-    if unknown:
-        near = difflib.get_close_matches(unknown[0], sorted(ALLOWED_CALLS), n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise FormulaError(
-            f"The formula {text!r} calls {', '.join(unknown)}, which formulas may not.{hint} "
-            f"Allowed are {', '.join(sorted(ALLOWED_CALLS))}."
+    """Refuse what is not plain arithmetic of columns: a formula is evaluated as Python.
+
+    Every token must be a name, number, text or one of a few operators. Only allowed names may be
+    called, nothing has attributes or subscripts, and a list holds numbers and texts only.
+    """
+    plain = re.sub(r"`[^`]*`", "column", body)
+    before, depth = "", 0
+    for kind, word in _tokens(plain, text):
+        if word == "(" and before.replace(".", "").isidentifier():
+            _check_call(before, text)
+        subscript = word == "[" and before not in ("(", ",", "=", "[")
+        result = word == "(" and (
+            before in (")", "]")
+            or (before.endswith(_QUOTES_AND_DIGITS) and not before.isidentifier())
         )
-    if "__" in body or re.search(
-        r"[^\W\d]\w*\s*\.\s*(?!treatment|sum|helmert|poly|diff)[^\W\d]", body
-    ):
-        raise FormulaError(
-            f"The formula {text!r} uses a dot or double underscore; formulas may only combine "
-            "columns by name."
-        )
+        in_list = depth > 0 and kind == tokenize.NAME and word not in ("None", "True", "False")
+        # A text with a letter before it may be an f-string, which runs code.
+        text_or_name = kind != tokenize.STRING or word[0] in _QUOTES_AND_DIGITS
+        known = text_or_name and (kind in _PLAIN_KINDS or word in _OPERATORS)
+        if subscript or result or in_list or not known or "__" in word or word in _STATEMENTS:
+            raise FormulaError(
+                f"The formula {text!r} uses {word!r} in a way that formulas may not; they may only "
+                "combine columns by name. A column whose name has dots or spaces is written "
+                "between backticks."
+            )
+        depth += (word == "[") - (word == "]")
+        before = word
+
+
+def _check_call(name: str, text: str) -> None:
+    if name in ALLOWED_CALLS or name.startswith("contr.") or name in _STATEMENTS:
+        return
+    near = difflib.get_close_matches(name, sorted(ALLOWED_CALLS), n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    raise FormulaError(
+        f"The formula {text!r} calls {name}, which formulas may not.{hint} "
+        f"Allowed are {', '.join(sorted(ALLOWED_CALLS))}."
+    )
+
+
+def _tokens(plain: str, text: str) -> Iterator[tuple[int, str]]:
+    """Kind and text of each token; contr.treatment is one name, and so is np.log."""
+    joined = re.sub(r"\bcontr\.(treatment|sum|helmert|poly|diff)\b", r"contr_\1", plain)
+    joined = re.sub(r"([^\W\d]\w*)\.([^\W\d]\w*)\s*\(", r"\1_DOT_\2(", joined)
+    try:
+        for token in tokenize.generate_tokens(io.StringIO(joined).readline):
+            if token.type not in (tokenize.NEWLINE, tokenize.NL, tokenize.ENDMARKER):
+                word = token.string.replace("_DOT_", ".")
+                yield token.type, re.sub("^contr_", "contr.", word)
+    except (tokenize.TokenError, SyntaxError) as error:
+        raise FormulaError(f"The formula {text!r} cannot be read: {error}.") from error
 
 
 def formula_variables(text: str, available: Iterable[str]) -> tuple[str, ...]:
@@ -308,12 +351,13 @@ def _check_rank(matrix: FloatArray, columns: tuple[str, ...], text: str, what: s
     if dependent:
         raise FormulaError(
             f"In the formula {text!r} for {what}, {', '.join(dependent)} cannot be told from the "
-            "terms before it: the columns are linearly dependent. Leave that term out."
+            "terms before it: the columns are linearly dependent. Leave that term out, or scale a "
+            "covariate that is large beside its spread with scale(...)."
         )
 
 
 def as_text(value: object) -> str:
-    """A formula from a user's value: text as it is, the numbers 0 and 1 as ``"~ 1"``.
+    """A formula from a user's value: text, with its tilde added where it is missing.
 
     Parameters
     ----------

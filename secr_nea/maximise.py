@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import optimize
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from secr_nea._typing import FloatArray
 from secr_nea.diagnosis import Diagnosis, verdict

@@ -150,7 +150,7 @@ class Model:
             }
         )
         self.links: Mapping[str, str] = MappingProxyType(
-            {name: (links or {}).get(name, DEFAULT_LINKS[name.split("[")[0]]) for name in names}
+            {name: (links or {}).get(name, DEFAULT_LINKS.get(name, "log")) for name in names}
         )
         self.location = Location.of(self.surveys)
         self._variables = self._detection_variables(classes, groups)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -154,7 +155,10 @@ def fixed_parameter(name: str, link: Link, value: float, n_rows: int, start: int
     ModelError
         If the value is not possible for the parameter.
     """
-    number = float(value)
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
     possible = np.isfinite(number) and (
         link.name == "identity" or (number > 0.0 and (link.name != "logit" or number < 1.0))
     )

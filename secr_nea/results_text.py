@@ -37,7 +37,7 @@ def rounded(value: float, se: float = np.nan, digits: int = 4) -> str:
     if scale == 0.0:
         return f"{value:g}"
     decimals = max(0, int(1 - np.floor(np.log10(scale))))
-    return f"{value:,.{min(decimals, 12)}f}"
+    return f"{value:,.{decimals}f}" if decimals <= 7 else f"{value:.{digits - 1}g}"
 
 
 def _tables(estimate: Estimate) -> list[tuple[str, pd.DataFrame]]:

@@ -162,9 +162,11 @@ class Survey:
 
     def _repr_html_(self) -> str:
         row = self.summary().iloc[0]
-        return facts_html(
-            f"Survey {self.name}", {str(name).replace("_", " "): row[name] for name in row.index}
-        )
+        shown = {
+            str(name).replace("_", " "): f"{fact:,.0f}" if isinstance(fact, float) else fact
+            for name, fact in row.items()
+        }
+        return facts_html(f"Survey {self.name}", shown)
 
 
 def as_surveys(surveys: Survey | Iterable[Survey]) -> tuple[Survey, ...]:

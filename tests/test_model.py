@@ -33,6 +33,13 @@ def surveys():
     ]
 
 
+def rows_of(model, b):
+    """Rows (trap, occasion) of a survey whose animals are all alike: one class, pattern, state."""
+    rows = model.detection_rows.rows[b]
+    assert rows.shape[:-2] == (1, 1, 1)
+    return rows[0, 0, 0]
+
+
 # --- parameters and names ------------------------------------------------------------------------
 
 
@@ -74,7 +81,7 @@ def test_coefficients_of_each_parameter_follow_each_other():
 
 def test_covariates_of_occasions():
     model = sn.Model(survey(), lambda0="~ warm")
-    warm = model.detection_rows.frame["warm"].to_numpy()[model.detection_rows.rows[0]]
+    warm = model.detection_rows.frame["warm"].to_numpy()[rows_of(model, 0)]
     np.testing.assert_array_equal(warm, [[0.2, 1.4]] * 4)
 
 
@@ -106,12 +113,13 @@ def test_trends_and_covariates_of_surveys():
 
 def test_rows_of_traps_and_occasions():
     """A row a trap; a row for each occasion only where something changes with it."""
-    constant = sn.Model(surveys(), lambda0="~ topo").detection_rows
-    assert len(constant.frame) == 12
-    np.testing.assert_array_equal(constant.rows[1], np.arange(4, 8)[:, None] * [1, 1])
-    varying = sn.Model(surveys(), lambda0="~ snow").detection_rows
-    assert len(varying.frame) == 24
-    np.testing.assert_array_equal(varying.frame["snow"].to_numpy()[varying.rows[2]][1], [2.0, 3.0])
+    constant = sn.Model(surveys(), lambda0="~ topo")
+    assert len(constant.detection_rows.frame) == 12
+    np.testing.assert_array_equal(rows_of(constant, 1), np.arange(4, 8)[:, None] * [1, 1])
+    varying = sn.Model(surveys(), lambda0="~ snow")
+    assert len(varying.detection_rows.frame) == 24
+    snow = varying.detection_rows.frame["snow"].to_numpy()
+    np.testing.assert_array_equal(snow[rows_of(varying, 2)], np.arange(8.0).reshape(4, 2))
 
 
 def test_location_is_centred_and_scaled():

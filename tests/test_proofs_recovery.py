@@ -103,9 +103,7 @@ def one_fit(world, model, seed):
         row = sn.inference.abundance(estimate, variance=variance).iloc[0]
         if variance == "poisson":
             within = holds(row["expected_lower"], row["expected_upper"], expected)
-            rows.append(
-                ("expected N", expected, row["expected_n"], row["expected_se"], within)
-            )
+            rows.append(("expected N", expected, row["expected_n"], row["expected_se"], within))
         within = holds(row["realised_lower"], row["realised_upper"], n_alive)
         name = f"realised N, {variance}"
         rows.append((name, n_alive, row["realised_n"], row["realised_se"], within))
@@ -238,18 +236,18 @@ def lines_of(table):
 INTRODUCTION = f"""\
 # Recovery of known truth
 
-Surveys were simulated with known parameters and fitted; here is how far the estimates were from the
-truth on average, and how often 95 % intervals held it. {N_SURVEYS} surveys for each kind of detector
-and model, with the 44 cameras and the effort of the simulated Sailugem survey, on a mask of
-{SPACING:,.0f} m cells ({SPACING / SIGMA:.2f} sigma) that ends 25 km from the cameras. Truth: hazard
-half-normal detection, {DENSITY:g} animals per 100 km² where ruggedness is average, sigma
+Surveys were simulated with known parameters and fitted; here is how far the estimates were from
+the truth on average, and how often 95 % intervals held it. {N_SURVEYS} surveys for each kind of
+detector and model, with the 44 cameras and the effort of the simulated Sailugem survey, on a mask
+of {SPACING:,.0f} m cells ({SPACING / SIGMA:.2f} sigma) that ends 25 km from the cameras. Truth:
+hazard half-normal detection, {DENSITY:g} animals per 100 km² where ruggedness is average, sigma
 {SIGMA:,.0f} m, lambda0 per day {LAMBDA0["ridge"]:g} (null model) or, by topography,
 {", ".join(f"{value:g} ({name})" for name, value in LAMBDA0.items())}; log density rises by
 {SLOPE:g} for each standard deviation of ruggedness (model with covariates).
 
-Coefficients are on the log scale, so that a bias of 0.01 is 1 %. Numbers of animals are on the whole
-mask; the truth of the realised number is different in every survey (its mean is shown). Behind ± stand
-Monte Carlo standard errors.
+Coefficients are on the log scale, so that a bias of 0.01 is 1 %. Numbers of animals are on the
+whole mask; the true realised number is different in every survey (its mean is shown). Behind ±
+stand Monte Carlo standard errors.
 
 This page is written by `tests/test_proofs_recovery.py` with `SECR_NEA_WRITE_RECOVERY=1`.
 """
@@ -264,8 +262,9 @@ def page():
             f"## {detector} detectors, "
             + ("null model" if model == "null" else "covariates of density and detection"),
             "",
-            f"On average {caught['n_animals'].mean():.1f} animals (from {caught['n_animals'].min()} to "
-            f"{caught['n_animals'].max()}) and {caught['n_detections'].mean():.1f} detections; "
+            f"On average {caught['n_animals'].mean():.1f} animals (from "
+            f"{caught['n_animals'].min()} to {caught['n_animals'].max()}) and "
+            f"{caught['n_detections'].mean():.1f} detections; "
             f"{100.0 * caught['good'].mean():.1f} % of the fits ended at a proper maximum.",
             "",
             *lines_of(summary_of(frame)),
@@ -274,10 +273,10 @@ def page():
     lines += [
         "## Three surveys with one density",
         "",
-        f"{N_SETS} sets of three surveys (count detectors, null model) fitted together, with the same "
-        "parameters in each. The Poisson variance of a realised number, var(expected) - expected, "
-        "takes it that the expected number was estimated from that survey alone; where surveys share "
-        "coefficients it is far too small, and `variance=\"mspe\"` is the one to use.",
+        f"{N_SETS} sets of three surveys (count detectors, null model) fitted together, with the",
+        "same parameters in each. The Poisson variance of a realised number, var(expected) -",
+        "expected, takes it that the expected number was estimated from that survey alone; where",
+        'surveys share coefficients it is too small, and `variance="mspe"` is the one to use.',
         "",
         *lines_of(summary_of(shared_fits())),
         "",

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from secr_nea._numba import exp, inlined, kernel, log
 from secr_nea._typing import FloatArray, IntArray
 
 
 @inlined
 def _minus_log1p_minus(g: float) -> float:
-    """-log(1 - g) for 0 <= g < 1, exact for small g: the rounding of 1 - g cancels (Kahan)."""
+    """-log(1 - g), exact for small g: the rounding of 1 - g cancels (Kahan); 690 for g = 1."""
     u = 1.0 - g
     safe = min(max(u, 1e-300), 1.0 - 1e-16)
-    small = g if u == 1.0 else log(safe) * (g / (safe - 1.0))
-    return small if u > 0.0 else np.inf
+    return g if u == 1.0 else log(safe) * (g / (safe - 1.0))
 
 
 @kernel
@@ -37,7 +34,7 @@ def log_hazard_slope(log_probability: FloatArray, slope: FloatArray) -> None:
     for j in range(log_probability.shape[0]):
         for m in range(log_probability.shape[1]):
             g = exp(max(log_probability[j, m], -36.0))
-            slope[j, m] = g / ((1.0 - g) * _minus_log1p_minus(g))
+            slope[j, m] = g / (max(1.0 - g, 1e-300) * _minus_log1p_minus(g))
 
 
 @kernel

@@ -4,6 +4,7 @@ from secr_nea.detection.functions import (
     DETECTION_FUNCTIONS,
     DetectionFunction,
     detection_function,
+    user_detection_function,
 )
 from secr_nea.detection.whole_range import has_whole_range, whole_range
 
@@ -12,5 +13,6 @@ __all__ = [
     "DetectionFunction",
     "detection_function",
     "has_whole_range",
+    "user_detection_function",
     "whole_range",
 ]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from secr_nea._kernels.hazard import log_hazard_of_probability, log_hazard_slope
 from secr_nea._typing import FloatArray
@@ -148,6 +150,107 @@ class DetectionFunction:
         float64 array, shape (n,)
         """
         return -np.expm1(-self.hazard(distance, **parameters))
+
+
+def user_detection_function(
+    name: str,
+    shape: Callable[..., ArrayLike],
+    *,
+    parameters: Sequence[str] = ("sigma",),
+    slopes: Callable[..., tuple[ArrayLike, ...]] | None = None,
+    hazard: bool = True,
+    start: float | None = None,
+    reach: float = 6.0,
+) -> DetectionFunction:
+    """A detection function of one's own: the amplitude times a shape written in Python.
+
+    Parameters
+    ----------
+    name : str
+        What it is called.
+    shape : callable
+        ``shape(d, sigma, ...)`` -> s(d), 1 where detection is best and above 0, for arrays of
+        distances d in metres and parameters that broadcast against them.
+    parameters : sequence of str
+        Names of the parameters after the amplitude, ``"sigma"`` (metres) first and at most one
+        more; all have a log link unless another is asked for.
+    slopes : callable, optional
+        ``slopes(d, sigma, ...)`` -> derivatives of log s to each parameter and then to d; by
+        central differences when not given.
+    hazard : bool
+        Whether the amplitude is a hazard (``lambda0``) or a probability (``g0``).
+    start : float, optional
+        Starting value of the second parameter.
+    reach : float
+        Distance, in sigma, beyond which hardly any detection happens (for the buffer's advice).
+
+    Returns
+    -------
+    DetectionFunction
+        To be given as ``detection=``.
+
+    Raises
+    ------
+    ModelError
+        If the parameters are not named as they must be, or the shape does not give finite,
+        non-negative numbers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import secr_nea as sn
+    >>> logistic = sn.user_detection_function(
+    ...     "logistic",
+    ...     lambda d, sigma, b: (1 + np.exp(-b)) / (1 + np.exp(b * (d / sigma - 1))),
+    ...     parameters=("sigma", "b"),
+    ...     start=4.0,
+    ... )
+    >>> logistic.hazard([0.0, 5000.0], lambda0=0.01, sigma=5000.0, b=4.0).round(5)
+    array([0.01   , 0.00509])
+    """
+    names = tuple(parameters)
+    if not names or names[0] != "sigma" or len(names) > 2 or len(set(names)) < len(names):
+        raise ModelError(
+            f"parameters must be 'sigma' and at most one more; got {', '.join(names) or 'none'}."
+        )
+    if len(names) == 2 and start is None:
+        raise ModelError(f"Give start=, a starting value for {names[1]}.")
+    if {"D", "a0", "lambda0", "g0", "pmix"} & set(names):
+        raise ModelError(f"{names[1]} is the name of another parameter; choose another.")
+
+    def log_value(d2: FloatArray, *values: FloatArray) -> FloatArray:
+        found = np.asarray(shape(np.sqrt(d2), *values), dtype=np.float64)
+        if not np.all(np.isfinite(found) & (found >= 0.0)):
+            raise ModelError(f"The shape of {name!r} gave a value that is negative or not finite.")
+        return np.log(np.maximum(found, 1e-300))
+
+    def log_slopes(d2: FloatArray, *values: FloatArray) -> tuple[FloatArray, ...]:
+        if slopes is not None:
+            d = np.sqrt(np.maximum(d2, 1e-300))
+            *own, by_distance = (np.asarray(item) for item in slopes(d, *values))
+            return (*own, by_distance * 0.5 / d)
+        return _numerical_slopes(log_value, d2, values)
+
+    made = Shape(names, f"user function {name}", log_value, log_slopes, reach, start)
+    made.log_value(
+        np.linspace(0.0, 1e8, 50)[None, :], *(np.full((1, 1), start or 1.0) for _ in names)
+    )
+    return DetectionFunction(name, "", made, hazard)
+
+
+def _numerical_slopes(
+    log_value: Callable[..., FloatArray], d2: FloatArray, values: tuple[FloatArray, ...]
+) -> tuple[FloatArray, ...]:
+    """Central differences of log s to each parameter, then to the squared distance."""
+    arguments = [np.maximum(d2, 1e-6), *values]
+    found = []
+    for position in (*range(1, len(arguments)), 0):
+        step = 1e-5 * arguments[position]
+        above, below = list(arguments), list(arguments)
+        above[position] = arguments[position] + step
+        below[position] = arguments[position] - step
+        found.append((log_value(*above) - log_value(*below)) / (2.0 * step))
+    return tuple(found)
 
 
 _SHAPES = (

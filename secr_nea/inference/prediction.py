@@ -99,7 +99,7 @@ def _natural(
             "se": se,
             "lower": parameter.link.inverse(eta - z * sd),
             "upper": parameter.link.inverse(eta + z * sd),
-            "unit": UNITS[parameter.name.split("[")[0]],
+            "unit": UNITS.get(parameter.name.split("[")[0], ""),
         }
     )
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -28,9 +27,12 @@ class State:
     ----------
     inputs : list of lists of BlockInput
         One list for each population, one item for each of its blocks.
+    largest_amplitude : float
+        1 for the probability g0, infinity for the hazard lambda0.
     """
 
     inputs: list[list[BlockInput]]
+    largest_amplitude: float
 
     @property
     def flat(self) -> list[BlockInput]:
@@ -43,6 +45,7 @@ class State:
         return all(
             bool(np.isfinite(item.log_weight).all())
             and all(bool(np.all(np.isfinite(v) & (v > 0.0))) for v in item.values)
+            and bool(np.all(item.values[0] <= self.largest_amplitude))
             for item in self.flat
         )
 
@@ -119,8 +122,8 @@ class Likelihood:
         State
         """
         log_density = self.log_density(coefficients)
-        values = self.model.hazard_values(coefficients)
-        with np.errstate(divide="ignore"):
+        with np.errstate(all="ignore"):
+            values = self.model.hazard_values(coefficients)
             log_share = np.log(self.model.class_proportions(coefficients))
         inputs = []
         for item in self.populations:
@@ -137,7 +140,7 @@ class Likelihood:
                 columns = tuple(value[block.column_row][:, None] for value in values)
                 blocks.append(BlockInput(block, columns, weight))
             inputs.append(blocks)
-        return State(inputs)
+        return State(inputs, np.inf if self.model.detection.is_hazard else 1.0)
 
     def value(self, coefficients: FloatArray) -> float:
         """Log-likelihood.
@@ -266,9 +269,6 @@ class Likelihood:
         return gradient
 
 
-_COMPILED: WeakKeyDictionary[Model, Likelihood] = WeakKeyDictionary()
-
-
 def likelihood_of(model: Model) -> Likelihood:
     """The likelihood of a model; its tables are built once and kept as long as the model.
 
@@ -280,9 +280,11 @@ def likelihood_of(model: Model) -> Likelihood:
     -------
     Likelihood
     """
-    if model not in _COMPILED:
-        _COMPILED[model] = Likelihood(model)
-    return _COMPILED[model]
+    # Kept on the model: a likelihood refers to its model, so a weak dictionary would keep both.
+    kept: Likelihood | None = vars(model).get("_likelihood")
+    if kept is None:
+        kept = vars(model)["_likelihood"] = Likelihood(model)
+    return kept
 
 
 def log_likelihood(model: Model, coefficients: Mapping[str, float] | Iterable[float]) -> float:

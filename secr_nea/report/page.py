@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from html import escape
 from importlib import resources
@@ -12,6 +12,8 @@ import pandas as pd
 
 from secr_nea import inference
 from secr_nea.estimate import Estimate
+from secr_nea.inference.mask_check import typical_sigma
+from secr_nea.inference.regions import WHOLE
 from secr_nea.report.pictures import Picture
 from secr_nea.report.tables import (
     abundance_shown,
@@ -121,7 +123,7 @@ def _verdict(estimate: Estimate) -> str:
 
 def _cards(estimate: Estimate, abundance: pd.DataFrame, level: float) -> str:
     """The few numbers that are quoted."""
-    rows = abundance[abundance["region"] == inference.regions.WHOLE]
+    rows = abundance[abundance["region"] == WHOLE]
     if "group" in rows:
         rows = rows[rows["group"] == "all"]
     several = len(rows) > 1
@@ -134,7 +136,7 @@ def _cards(estimate: Estimate, abundance: pd.DataFrame, level: float) -> str:
         row["density_se"] = row["expected_se"] * row["density_n"] / row["expected_n"]
         cards.append(_card(f"Density{place}", "animals per 100 km2", row, "density", level))
         cards.append(_card(f"Animals{place}", area, row, kind, level))
-    sigma = inference.mask_check.typical_sigma(estimate) / 1000.0
+    sigma = typical_sigma(estimate) / 1000.0
     cards.append(
         f'<div class="card"><span class="what">Scale of movement</span><b>{sigma:,.1f} km</b>'
         "<span>sigma of the detection function</span></div>"
@@ -188,7 +190,7 @@ def _buffer(estimate: Estimate, drawn: Sequence[Picture]) -> str:
 
 
 def _methods(estimate: Estimate, abundance: pd.DataFrame, level: float) -> str:
-    whole = abundance[abundance["region"] == inference.regions.WHOLE]
+    whole = abundance[abundance["region"] == WHOLE]
     if "group" in whole:
         whole = whole[whole["group"] == "all"]
     references = "".join(f"<li>{escape(reference)}</li>" for reference in REFERENCES)
@@ -216,18 +218,19 @@ def _section(title: str, *parts: str) -> str:
 
 
 def _figures(drawn: Sequence[Picture], section: str) -> str:
+    own = [picture for picture in drawn if picture.section == section]
     found = [
-        f'<figure{_width(picture)}><img src="{picture.source}" alt="{escape(picture.caption)}">'
-        f"<figcaption>{escape(picture.caption)}</figcaption></figure>"
-        for picture in drawn
-        if picture.section == section
+        f'<figure{_width(picture, len(own))}><img src="{picture.source}" '
+        f'alt="{escape(picture.caption)}"><figcaption>{escape(picture.caption)}</figcaption></figure>'
+        for picture in own
     ]
     return f'<div class="figures">{"".join(found)}</div>' if found else ""
 
 
-def _width(picture: Picture) -> str:
-    """Density and its CV stand side by side; everything else has the width of the page."""
-    return "" if picture.name.startswith("density") else ' class="whole"'
+def _width(picture: Picture, among: int) -> str:
+    """Density and its CV, and several buffer checks, stand side by side; the rest alone."""
+    beside = picture.name.startswith("density") or (picture.section == "buffer" and among > 1)
+    return "" if beside else ' class="whole"'
 
 
 def _table(table: pd.DataFrame) -> str:
@@ -242,7 +245,7 @@ def _table(table: pd.DataFrame) -> str:
         cells = "".join(
             f"<td{kind}>{escape(str(value))}</td>" for value, kind in zip(row, kinds, strict=True)
         )
-        whole = ' class="whole"' if row.get("region") == inference.regions.WHOLE else ""
+        whole = ' class="whole"' if row.get("region") == WHOLE else ""
         rows.append(f"<tr{whole}>{cells}</tr>")
     return (
         f'<div class="wide"><table><thead><tr>{head}</tr></thead>'
@@ -252,10 +255,8 @@ def _table(table: pd.DataFrame) -> str:
 
 def _facts_table(facts: pd.DataFrame, *, head: bool = True) -> str:
     """One row a fact, one column a survey."""
-    title = ""
-    if head:
-        names: Mapping[int, str] = {i: escape(str(name)) for i, name in enumerate(facts.columns)}
-        title = f"<thead><tr><th></th>{''.join(f'<th>{n}</th>' for n in names.values())}</tr></thead>"
+    names = "".join(f"<th>{escape(str(name))}</th>" for name in facts.columns)
+    title = f"<thead><tr><th></th>{names}</tr></thead>" if head else ""
     rows = "".join(
         f"<tr><th>{escape(str(fact))}</th>"
         + "".join(f'<td class="formula">{escape(str(value))}</td>' for value in row)

@@ -175,5 +175,7 @@ def _outline(ax: Axes, survey: Survey, regions: Any, by: str | None) -> None:
 
 def _picture(ax: Axes, section: str, name: str, caption: str) -> Picture:
     buffer = BytesIO()
-    ax.get_figure(root=True).savefig(buffer, format="png", bbox_inches="tight")
+    figure = ax.get_figure(root=True)
+    assert figure is not None
+    figure.savefig(buffer, format="png", bbox_inches="tight")
     return Picture(section, name, caption[0].upper() + caption[1:], buffer.getvalue())

@@ -55,11 +55,9 @@ def plain_values(
         confidence_level, warnings. Densities are animals per 100 km2, areas km2. What is not
         known is None; so are all standard errors and intervals of a fit that did not converge.
     """
-    from secr_nea._version import __version__
-
     diagnosis = estimate.diagnosis
     known = fitted and diagnosis.converged
-    verdict = diagnosis.to_dict() if fitted else {"message": diagnosis.message}
+    verdict: dict[str, Any] = diagnosis.to_dict() if fitted else {"message": diagnosis.message}
     verdict["converged"] = diagnosis.converged if fitted else None
     values = {
         "loglik": estimate.log_likelihood,

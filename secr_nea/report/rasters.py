@@ -88,17 +88,16 @@ def write_rasters(estimate: Estimate, folder: Path, level: float) -> list[Path]:
     import rioxarray  # noqa: F401  (adds .rio)
 
     model = estimate.model
-    groups = model.individuals.levels if model.individuals.grouped else (None,)
+    levels = model.individuals.levels if model.individuals.grouped else ()
     words = file_words([survey.name for survey in model.surveys])
+    group_words = file_words(levels)
     written = []
-    for survey, group in product(model.surveys, groups):
+    for survey, group in product(model.surveys, levels or (None,)):
         if "D" not in model.parameters or not is_raster(survey):
             continue
-        surface = inference.density_surface(
-            estimate, survey=survey.name, group=group, level=level
-        )
+        surface = inference.density_surface(estimate, survey=survey.name, group=group, level=level)
         parts = ["density", words[survey.name]]
-        parts += [file_words(list(groups))[group]] if group is not None else []
+        parts += [group_words[group]] if group is not None else []
         tif, nc = (folder / f"{'_'.join(parts)}.{ending}" for ending in ("tif", "nc"))
         surface.astype("float32").rio.to_raster(tif, compress="deflate")
         surface.to_netcdf(nc, engine="h5netcdf")

@@ -43,8 +43,6 @@ def software() -> dict[str, str]:
     -------
     dict of str to str
     """
-    from secr_nea._version import __version__
-
     own = {"secr_nea": __version__, "Python": platform.python_version()}
     return own | {name: metadata.version(name) for name in SOFTWARE}
 
@@ -68,7 +66,7 @@ def method_paragraph(estimate: Estimate, abundance: pd.DataFrame, level: float) 
     sentences = [_of_data(estimate), _of_model(estimate), _of_masks(estimate), _of_fit(estimate)]
     sentences += [
         f"Intervals ({100 * level:g} %) are Wald intervals on the link scale for parameters and "
-        "log-normal for density and numbers of animals."
+        "log-normal for density and numbers of animals (Efford and Fewster 2013)."
     ]
     sentences += [_of_result(row) for _, row in abundance.iterrows()]
     return " ".join(sentences)

@@ -1,0 +1,145 @@
+"""The ways to compute the same answers, warmed up, and how they are timed beside each other."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import plain
+from problems import problem
+
+import secr_nea as sn
+
+VALUE_RTOL = 1e-9
+MAXIMUM_ATOL = 1e-5
+
+
+@dataclass(frozen=True)
+class Way:
+    """A name and the number of threads of the kernels; 0 for the plain rival."""
+
+    name: str
+    threads: int
+
+
+PLAIN = Way("numpy", 0)
+ONE = Way("kernel, 1 thread", 1)
+TWO = Way("kernel, 2 threads", 2)
+WAYS = (PLAIN, ONE, TWO)
+
+
+@cache
+def plain_likelihood(name):
+    return plain.PlainLikelihood(problem(name).model)
+
+
+@cache
+def plain_value(name):
+    """The rival's log-likelihood at the truth: the answer that every way must give."""
+    return plain_likelihood(name)(problem(name).truth)
+
+
+def plain_gradient(name):
+    """Forward differences, as an optimiser without derivatives takes them."""
+    likelihood, at = plain_likelihood(name), problem(name).truth
+    value, step = likelihood(at), 1.5e-8
+    shifted = [likelihood(at + step * unit) for unit in np.eye(len(at))]
+    return value, (np.array(shifted) - value) / step
+
+
+def value(name, way):
+    """A function without arguments that evaluates the log-likelihood at the truth."""
+    target = problem(name)
+    if way is PLAIN:
+        likelihood = plain_likelihood(name)
+        return lambda: likelihood(target.truth)
+    return lambda: sn.log_likelihood(target.model, target.truth)
+
+
+def value_and_gradient(name, way):
+    """A function without arguments that evaluates log-likelihood and gradient at the truth."""
+    target = problem(name)
+    if way is PLAIN:
+        return lambda: plain_gradient(name)
+    return lambda: sn.log_likelihood_gradient(target.model, target.truth)
+
+
+def whole_fit(name, way):
+    """A function without arguments: from a model to estimates with covariance.
+
+    Every way starts at the same place; the rival has its arrays laid out, the library lays them
+    out anew.
+    """
+    target = problem(name)
+    if way is PLAIN:
+        likelihood, start = plain_likelihood(name), plain_start(name)
+        return lambda: plain.fit(likelihood, start)
+
+    def run():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", sn.SecrWarning)
+            found = sn.fit(target.fresh_model(), progress=False)
+        return found.coefficients, found.log_likelihood, found.covariance
+
+    return run
+
+
+@cache
+def plain_start(name):
+    """Real parameters of the truth, without any effect of covariates: a kind start."""
+    model, truth = problem(name).model, problem(name).truth
+    intercept = [key.endswith("Intercept") for key in model.coefficient_names]
+    return np.where(intercept, truth, 0.0)
+
+
+def prepared(function, way):
+    """The function with the kernels compiled and the number of threads set."""
+    if way.threads:
+        sn.set_threads(way.threads)
+    function()
+    return function
+
+
+def seconds(functions, repetitions, quickest=0.0, clock=time.perf_counter):
+    """Times of each (way, function), interleaved so that all meet the same disturbances.
+
+    Returns an array (n_functions, repetitions). A function is called again within one repetition
+    until ``quickest`` seconds have passed. With ``clock=time.process_time`` the times are of the
+    processor, which other programs on the machine disturb less; only for ways on one thread.
+    """
+    out = np.empty((len(functions), repetitions))
+    for way, function in functions:
+        prepared(function, way)
+    for r in range(repetitions):
+        for f, (way, function) in enumerate(functions):
+            if way.threads:
+                sn.set_threads(way.threads)
+            calls, began = 0, clock()
+            while calls == 0 or clock() - began < quickest:
+                function()
+                calls += 1
+            out[f, r] = (clock() - began) / calls
+    return out
+
+
+def assert_value(name, answer):
+    found = answer[0] if isinstance(answer, tuple) else answer
+    np.testing.assert_allclose(found, plain_value(name), rtol=VALUE_RTOL)
+
+
+def assert_gradient(name, answer):
+    assert_value(name, answer)
+    # Forward differences of a log-likelihood of some hundreds have about six digits.
+    gradient = plain_gradient(name)[1]
+    np.testing.assert_allclose(answer[1], gradient, rtol=1e-3, atol=1e-3)
+
+
+def assert_maximum(answer, other):
+    """Log-likelihoods at the top agree, and so do estimates within their standard errors."""
+    np.testing.assert_allclose(answer[1], other[1], rtol=0.0, atol=MAXIMUM_ATOL)
+    se = np.sqrt(np.diag(other[2]))
+    np.testing.assert_allclose((answer[0] - other[0]) / se, 0.0, atol=0.01)
+    np.testing.assert_allclose(np.sqrt(np.diag(answer[2])), se, rtol=0.01)

@@ -1,0 +1,5 @@
+"""The command line: ``python -m secr_nea estimate ...`` and ``python -m secr_nea demo``."""
+
+from secr_nea.cli.commands import app, commands, main
+
+__all__ = ["app", "commands", "main"]
