@@ -20,6 +20,7 @@ from secr_nea.errors import (
     SecrWarning,
 )
 from secr_nea.fit import FitResult, fit
+from secr_nea.io.searches import read_searches
 from secr_nea.io.tables import read_captures, read_mask, read_surveys, read_traps
 from secr_nea.likelihood import log_likelihood, log_likelihood_gradient
 from secr_nea.mask import HabitatMask
@@ -56,6 +57,7 @@ __all__ = [
     "plot",
     "read_captures",
     "read_mask",
+    "read_searches",
     "read_surveys",
     "read_traps",
     "set_threads",

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from secr_nea import _checks, _columns
-from secr_nea._typing import IntArray
+from secr_nea._typing import FloatArray, IntArray
 from secr_nea.errors import DataError
+from secr_nea.searches import nearest_search
 
 if TYPE_CHECKING:
     from secr_nea.traps import TrapArray
@@ -115,6 +117,78 @@ def trap_positions(trap_ids: Sequence[str], traps: TrapArray, rows: Sequence[int
     return np.array([position[name] for name in trap_ids], dtype=np.int64)
 
 
+def located_rows(
+    frame: pd.DataFrame,
+    traps: TrapArray,
+    trap_id: str,
+    columns: tuple[str, str],
+    tolerance: float,
+) -> tuple[IntArray, FloatArray]:
+    """0-based traps of the rows where some are searches, and positions (NaN where not needed).
+
+    A row without a trap id belongs to the search that contains it or is nearest to it.
+    """
+    _columns.require_columns(frame, columns, "captures")
+    rows = np.array(_columns.row_numbers(frame), dtype=np.int64)
+    named = np.zeros(len(frame), dtype=bool)
+    trap = np.full(len(frame), -1, dtype=np.int64)
+    if trap_id in frame.columns:
+        named = np.array([not _checks.is_missing(cell) for cell in frame[trap_id]], dtype=bool)
+        known = _columns.id_column(frame[named], trap_id, "trap id")
+        trap[named] = trap_positions(known, traps, rows[named].tolist())
+    xy = np.column_stack(
+        [_columns.number_column(frame, name, "captures", missing=True) for name in columns]
+    )
+    needed = ~named | traps.is_search[trap]
+    gaps = needed & ~np.isfinite(xy).all(axis=1)
+    if gaps.any():
+        raise DataError(
+            f"The position ({', '.join(columns)}) is missing in {_checks.rows_listed(rows[gaps])}. "
+            "Detections of searches need it; detections of traps need a trap id."
+        )
+    away = np.zeros(len(frame))
+    trap[~named], away[~named] = nearest_search(xy[~named], traps.searches)
+    for k in np.unique(trap[named & needed]):
+        mine = named & (trap == k)
+        away[mine] = nearest_search(xy[mine], [traps.searches[k]])[1]
+    far = np.flatnonzero(away > tolerance)
+    if far.size:
+        told = _checks.listed(
+            f"row {rows[i]}: {away[i]:,.0f} m from {traps.ids[trap[i]]!r}" for i in far
+        )
+        raise DataError(
+            f"Detections farther than {tolerance:g} m from their search: {told}. Correct the "
+            "positions (metres, the projection of the searches), or give tolerance=."
+        )
+    xy[~needed] = np.nan
+    return trap, xy
+
+
+def positions_of(
+    traps: TrapArray, trap: IntArray, count: IntArray, xy: ArrayLike | None
+) -> tuple[FloatArray, IntArray]:
+    """Positions of the detections of searches, and the record of each; one detection a record."""
+    owner = np.flatnonzero(traps.is_search[trap]).astype(np.int64)
+    if not owner.size:
+        return np.zeros((0, 2)), owner
+    if xy is None:
+        raise DataError(
+            f"{_checks.plural(owner.size, 'detection')} of searches without a position; give "
+            "xy=, or columns x and y of the captures table."
+        )
+    places = _checks.numbers(xy, "xy")
+    if places.shape != (len(trap), 2):
+        raise DataError(f"xy must have shape (n_records, 2) = ({len(trap)}, 2); got {places.shape}")
+    bad = owner[~np.isfinite(places[owner]).all(axis=1) | (count[owner] != 1)]
+    if bad.size:
+        raise DataError(
+            "Each detection of a search is a record of its own, with a position and a count of 1; "
+            f"{_checks.rows_listed(bad + 1)} of the captures {'is' if bad.size == 1 else 'are'} "
+            "not. Repeat the row for each detection."
+        )
+    return places[owner], owner
+
+
 def covariates_of_detections(
     frame: pd.DataFrame, animals: Sequence[str], ids: Sequence[str], columns: Sequence[str]
 ) -> pd.DataFrame:
@@ -187,3 +261,15 @@ def covariates_of_individuals(
                 "for each animal."
             )
     return table
+
+
+def add_up(
+    where: Sequence[IntArray], counts: IntArray, sizes: tuple[int, int, int]
+) -> tuple[tuple[IntArray, ...], IntArray]:
+    """Repeated records added up, sorted by animal, occasion, trap; and where each one went."""
+    if not len(counts):
+        return (*where, counts), counts
+    keys, which = np.unique(np.ravel_multi_index(tuple(where), sizes), return_inverse=True)
+    total = np.zeros(len(keys), dtype=np.int64)
+    np.add.at(total, which, counts)
+    return (*np.unravel_index(keys, sizes), total), which.reshape(-1).astype(np.int64)

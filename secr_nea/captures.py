@@ -14,13 +14,16 @@ from numpy.typing import ArrayLike
 
 from secr_nea import _checks, _columns
 from secr_nea._printing import facts_html
-from secr_nea._typing import IntArray
+from secr_nea._typing import FloatArray, IntArray
 from secr_nea.capture_tables import (
+    add_up,
     counts_of,
     covariates_of_detections,
     covariates_of_individuals,
+    located_rows,
     natural_order,
     occasion_positions,
+    positions_of,
     refuse_placeholders,
     trap_positions,
 )
@@ -44,6 +47,9 @@ class CaptureHistory:
         numbers twice are added up.
     count : array-like of int, shape (n_records,), optional
         Detections of each record, 1 or more; 1 when absent.
+    xy : array-like, shape (n_records, 2), metres, optional
+        Where each detection of a search was made, one record for each; ignored for traps that are
+        points.
     animal_ids : sequence of str, optional
         Names, unique; "1", "2" ... when absent.
     covariates : DataFrame or mapping, n_animals rows, optional
@@ -53,6 +59,10 @@ class CaptureHistory:
     ----------
     animal, occasion, trap, count : int64 array, shape (n_records,)
         Sorted by animal, occasion, trap; count is above 0.
+    positions : float64 array, shape (n_located, 2), metres
+        Positions of the detections of searches, record after record.
+    located : int64 array, shape (n_located,)
+        Record of each position: ``animal[located]`` was at ``positions``.
     animal_ids : tuple of str
     covariates : DataFrame, n_animals rows
     traps : TrapArray
@@ -75,6 +85,8 @@ class CaptureHistory:
     occasion: IntArray
     trap: IntArray
     count: IntArray
+    positions: FloatArray
+    located: IntArray
     animal_ids: tuple[str, ...]
     covariates: pd.DataFrame
 
@@ -86,6 +98,7 @@ class CaptureHistory:
         occasion: ArrayLike,
         trap: ArrayLike,
         count: ArrayLike | None = None,
+        xy: ArrayLike | None = None,
         animal_ids: Sequence[object] | None = None,
         covariates: pd.DataFrame | Mapping[str, Any] | None = None,
     ) -> None:
@@ -106,8 +119,12 @@ class CaptureHistory:
         refuse_placeholders(ids)
         _check_positions(where, counts, (len(ids), traps.n_occasions, traps.n_traps))
         _refuse_undetected(where[0], ids)
-        added = _add_up(where, counts, (len(ids), traps.n_occasions, traps.n_traps))
+        positions, owner = positions_of(traps, where[2], counts, xy)
+        added, record = add_up(where, counts, (len(ids), traps.n_occasions, traps.n_traps))
+        order = np.argsort(record[owner], kind="stable")
         put = object.__setattr__
+        put(self, "positions", _checks.read_only(positions[order], np.float64))
+        put(self, "located", _checks.read_only(record[owner][order], np.int64))
         put(self, "traps", traps)
         for name, values in zip(("animal", "occasion", "trap", "count"), added, strict=True):
             put(self, name, _checks.read_only(values, np.int64))
@@ -126,6 +143,9 @@ class CaptureHistory:
         occasion: str = "occasion",
         trap_id: str = "trap_id",
         count: str = "count",
+        x: str = "x",
+        y: str = "y",
+        tolerance: float = 100.0,
         individuals: pd.DataFrame | None = None,
         animal_covariates: Sequence[str] | None = None,
     ) -> CaptureHistory:
@@ -139,7 +159,12 @@ class CaptureHistory:
             used.
         traps : TrapArray
         animal_id, occasion, trap_id, count : str
-            Column names. Occasions are numbered 1, 2 ... n_occasions.
+            Column names. Occasions are numbered 1, 2 ... n_occasions. Rows of searches need no
+            ``trap_id``: a detection belongs to the search that contains it or is nearest.
+        x, y : str
+            Columns with the positions of detections, metres; only used for searches.
+        tolerance : float, metres
+            How far from its search a detection may be.
         individuals : DataFrame, optional
             One row per detected animal: the column ``animal_id``, all others are covariates of the
             animals.
@@ -157,10 +182,10 @@ class CaptureHistory:
         ------
         DataError
             As for the class; also unknown traps, occasions out of range, animals that the two
-            tables do not share, animals with contradictory covariates. Row numbers are told (1 =
-            first data row).
+            tables do not share, animals with contradictory covariates, positions far from every
+            search. Row numbers are told (1 = first data row).
         """
-        _columns.require_columns(frame, [animal_id, trap_id], "captures")
+        _columns.require_columns(frame, [animal_id], "captures")
         animals = _columns.id_column(frame, animal_id, "animal id")
         rows = _columns.row_numbers(frame)
         ids = sorted(dict.fromkeys(animals), key=natural_order)
@@ -174,12 +199,19 @@ class CaptureHistory:
         if individuals is not None:
             _columns.require_columns(individuals, [animal_id], "individuals")
             covariates = covariates_of_individuals(individuals, animal_id, ids, covariates)
+        if traps.is_search.any():
+            places, xy = located_rows(frame, traps, trap_id, (x, y), tolerance)
+        else:
+            _columns.require_columns(frame, [trap_id], "captures")
+            named = _columns.id_column(frame, trap_id, "trap id")
+            places, xy = trap_positions(named, traps, rows), None
         return cls(
             traps,
             animal=[position[name] for name in animals],
             occasion=occasion_positions(frame, occasion, traps.n_occasions),
-            trap=trap_positions(_columns.id_column(frame, trap_id, "trap id"), traps, rows),
+            trap=places,
             count=counts_of(frame, count),
+            xy=xy,
             animal_ids=ids,
             covariates=covariates,
         )
@@ -216,8 +248,16 @@ class CaptureHistory:
 
     @cached_property
     def animals_at_two_traps(self) -> int:
-        """Number of animals detected at two traps or more: these carry the information on sigma."""
-        pairs = np.unique(np.column_stack([self.animal, self.trap]), axis=0)
+        """Number of animals detected at two places or more: these carry the information on sigma.
+
+        A place is a trap, or the position of a detection of a search.
+        """
+        at_points = ~self.traps.is_search[self.trap]
+        animal = np.concatenate([self.animal[at_points], self.animal[self.located]])
+        place = np.concatenate(
+            [self.trap[at_points], self.traps.n_traps + np.arange(len(self.located))]
+        )
+        pairs = np.unique(np.column_stack([animal, place]), axis=0)
         return int((np.bincount(pairs[:, 0], minlength=self.n_animals) >= 2).sum())
 
     @cached_property
@@ -225,9 +265,11 @@ class CaptureHistory:
         """How many animals share each distinct full history, int64, largest first.
 
         They add up to n_animals. Two animals share a history when their counts agree for every
-        occasion and trap.
+        occasion and trap; one with detections of known position shares with none.
         """
-        records = np.column_stack([self.occasion, self.trap, self.count])
+        alone = np.full(self.n_records, -1, dtype=np.int64)
+        alone[self.located] = self.animal[self.located]
+        records = np.column_stack([self.occasion, self.trap, self.count, alone])
         starts = np.searchsorted(self.animal, np.arange(1, self.n_animals))
         histories = (
             Counter(piece.tobytes() for piece in np.split(records, starts))
@@ -238,6 +280,25 @@ class CaptureHistory:
         return shared
 
     @cached_property
+    def places(self) -> tuple[IntArray, FloatArray, FloatArray]:
+        """Where animals were: at traps that are points, and at positions in searches.
+
+        Returns
+        -------
+        int64 array, shape (n_places,)
+            Animal.
+        float64 array, shape (n_places, 2), metres
+        float64 array, shape (n_places,)
+            Number of detections.
+        """
+        at_points = ~self.traps.is_search[self.trap]
+        return (
+            np.concatenate([self.animal[at_points], self.animal[self.located]]),
+            np.concatenate([self.traps.xy[self.trap[at_points]], self.positions]),
+            np.concatenate([self.count[at_points], np.ones(len(self.located))]),
+        )
+
+    @cached_property
     def rpsv(self) -> float:
         """Root pooled spatial variance, metres: a first guess of sigma; NaN without recaptures.
 
@@ -246,32 +307,63 @@ class CaptureHistory:
         sqrt(sum_i sum_j abs(x_ij - mean_i)^2 / (2 sum_i (n_i - 1))) over the detections j of the
         animals i, the estimate of sigma of a circular bivariate normal home range.
         """
-        n = np.bincount(self.animal, weights=self.count, minlength=self.n_animals)
+        animal, xy, count = self.places
+        n = np.bincount(animal, weights=count, minlength=self.n_animals)
         squares = 0.0
-        for axis in (0, 1):
-            at = self.traps.xy[self.trap, axis]
-            mean = np.bincount(self.animal, weights=self.count * at, minlength=self.n_animals) / n
-            squares += float((self.count * (at - mean[self.animal]) ** 2).sum())
+        for at in xy.T:
+            mean = np.bincount(animal, weights=count * at, minlength=self.n_animals) / n
+            squares += float((count * (at - mean[animal]) ** 2).sum())
         recaptures = float((n - 1).sum())
         return float(np.sqrt(squares / (2 * recaptures))) if recaptures > 0 else float("nan")
 
     @cached_property
     def fingerprint(self) -> str:
         """Twelve hexadecimal digits that change with the records, the animals or the traps."""
-        records = (self.animal, self.occasion, self.trap, self.count)
+        records: list[object] = [self.animal, self.occasion, self.trap, self.count]
+        if self.traps.is_search.any():
+            records.append(self.positions)
         return _checks.fingerprint(
             self.traps.fingerprint, *records, self.animal_ids, self.covariates
         )
 
     def to_dataframe(self) -> pd.DataFrame:
-        """Table with animal_id, occasion (1, 2 ...), trap_id and count, one row per record."""
-        return pd.DataFrame(
-            {
-                "animal_id": [self.animal_ids[i] for i in self.animal],
-                "occasion": self.occasion + 1,
-                "trap_id": [self.traps.ids[k] for k in self.trap],
-                "count": self.count,
-            }
+        """Table with animal_id, occasion (1, 2 ...), trap_id and count, one row per record.
+
+        With searches also x and y (metres), and one row per detection of a search.
+        """
+        row, xy = self._rows()
+        is_located = self.traps.is_search[self.trap[row]]
+        columns: dict[str, Any] = {
+            "animal_id": [self.animal_ids[i] for i in self.animal[row]],
+            "occasion": self.occasion[row] + 1,
+            "trap_id": [self.traps.ids[k] for k in self.trap[row]],
+            "count": np.where(is_located, 1, self.count[row]),
+        }
+        if self.traps.is_search.any():
+            columns |= {"x": xy[:, 0], "y": xy[:, 1]}
+        return pd.DataFrame(columns)
+
+    def _rows(self) -> tuple[IntArray, FloatArray]:
+        """Record of each row, one for each detection of a search, and where it was."""
+        times = np.where(self.traps.is_search[self.trap], self.count, 1)
+        row = np.repeat(np.arange(self.n_records), times)
+        xy = self.traps.xy[self.trap[row]]
+        xy[self.traps.is_search[self.trap[row]]] = self.positions
+        return row, xy
+
+    def with_covariates(self, **columns: ArrayLike) -> CaptureHistory:
+        """Return the same captures with animal covariates added or replaced, n_animals values."""
+        row, xy = self._rows()
+        is_located = self.traps.is_search[self.trap[row]]
+        return CaptureHistory(
+            self.traps,
+            animal=self.animal[row],
+            occasion=self.occasion[row],
+            trap=self.trap[row],
+            count=np.where(is_located, 1, self.count[row]),
+            xy=xy,
+            animal_ids=self.animal_ids,
+            covariates=_checks.with_columns(self.covariates, columns, "animal"),
         )
 
     def individuals(self) -> pd.DataFrame:
@@ -358,18 +450,6 @@ def _refuse_undetected(animal: IntArray, ids: Sequence[str]) -> None:
             f"Animal {_checks.listed(repr(ids[i]) for i in unseen)} has no detection. "
             "Only detected animals belong in a capture history; remove the others."
         )
-
-
-def _add_up(
-    where: Sequence[IntArray], counts: IntArray, sizes: tuple[int, int, int]
-) -> tuple[IntArray, ...]:
-    """Add repeated records and sort by animal, occasion, trap."""
-    if not len(counts):
-        return (*where, counts)
-    keys, which = np.unique(np.ravel_multi_index(tuple(where), sizes), return_inverse=True)
-    total = np.zeros(len(keys), dtype=np.int64)
-    np.add.at(total, which, counts)
-    return (*np.unravel_index(keys, sizes), total)
 
 
 def _records_told(captures: CaptureHistory, bad: np.ndarray[Any, Any]) -> str:

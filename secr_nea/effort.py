@@ -24,6 +24,9 @@ DETECTORS = {
     "multi": "multi",
     "multi_catch": "multi",
     "single": "multi",
+    "area_search": "area_search",
+    "polygon": "area_search",
+    "transect": "transect",
 }
 """Accepted detector words and the canonical word of each."""
 
@@ -149,5 +152,5 @@ def warn_of_effort_among(covariates: Sequence[str]) -> None:
             "but is taken as a covariate. "
             f"If it is effort, say so with effort={doubtful[0]!r} (read_traps: "
             f"effort_column={doubtful[0]!r}).",
-            stacklevel=4,
+            stacklevel=5,
         )

@@ -143,6 +143,7 @@ def fit(
     population: str = "poisson",
     classes: str | int | None = None,
     groups: str | None = None,
+    smallest_sigma: float | None = None,
     start: Estimate | Mapping[str, float] | None = None,
     progress: bool = True,
     **formulas: str,
@@ -165,6 +166,8 @@ def fit(
         Animal covariate such as ``"sex"`` (missing = unknown), or 2 or 3 latent classes.
     groups : str, optional
         Complete animal covariate whose levels have densities of their own.
+    smallest_sigma : float, metres, optional
+        Smallest plausible sigma: integrals over searches are exact down to it; see `Model`.
     start : FitResult or mapping of coefficient name to float, optional
         Where to start; coefficients are matched by name, so a simpler fit will do.
     progress : bool
@@ -194,7 +197,8 @@ def fit(
     True
     """
     if isinstance(surveys, Model):
-        given = bool(formulas or fixed or links or classes or groups) or population != "poisson"
+        given = bool(formulas or fixed or links or classes or groups or smallest_sigma)
+        given |= population != "poisson"
         if given or detection != "hazard_half_normal":
             raise ModelError("A Model is complete; give formulas and options when building it.")
         model = surveys
@@ -207,6 +211,7 @@ def fit(
             population=population,
             classes=classes,
             groups=groups,
+            smallest_sigma=smallest_sigma,
             **formulas,
         )
     if isinstance(start, Estimate):

@@ -15,9 +15,11 @@ from secr_nea.formula import formula_variables
 from secr_nea.individuals import Individuals
 from secr_nea.mask import HabitatMask
 from secr_nea.responses import ANIMAL_RESPONSES, TRAP_RESPONSES, trap_state
+from secr_nea.searches import dimensions
 from secr_nea.survey import Survey
 
 SESSION_WORDS = ("session", "session_trend")
+DETECTOR_WORD = "detector"
 OCCASION_WORDS = ("occasion", "occasion_trend")
 
 
@@ -223,13 +225,14 @@ def detection_names(surveys: Sequence[Survey]) -> list[str]:
     Returns
     -------
     list of str
-        Covariates of traps, traps x occasions, occasions and surveys, session and occasion words,
-        learned responses.
+        Covariates of traps, traps x occasions, occasions and surveys, ``detector`` (the detector
+        word of each trap), session and occasion words, learned responses.
     """
     groups = [
         _common([survey.traps.covariates for survey in surveys]),
         _common([survey.traps.varying_covariates for survey in surveys]),
         _common([survey.occasion_covariates for survey in surveys]),
+        [DETECTOR_WORD],
         list(OCCASION_WORDS),
         list(SESSION_WORDS),
         list(ANIMAL_RESPONSES),
@@ -250,10 +253,13 @@ class DetectionFrame:
         Row of ``frame`` for each class, pattern of animal covariates, state of the learned
         response, trap and occasion: shape (n_classes, n_patterns, n_states, n_traps,
         n_occasions). Entries share a row where nothing that formulas use tells them apart.
+    dimension : int64 array, shape (n_rows,)
+        1 for rows of transects, 2 for those of searched areas, 0 for traps that are points.
     """
 
     frame: pd.DataFrame
     rows: tuple[IntArray, ...]
+    dimension: IntArray
 
 
 def detection_frame(
@@ -306,7 +312,13 @@ def detection_frame(
         places.append(np.indices(used).reshape(5, size))
         start += size
     frame = {name: _detection_column(surveys, individuals, name, places) for name in names}
-    return DetectionFrame(pd.DataFrame(frame, index=range(start)), tuple(rows))
+    dimension = [
+        dimensions(survey.traps.detector)[place[3]]
+        for survey, place in zip(surveys, places, strict=True)
+    ]
+    return DetectionFrame(
+        pd.DataFrame(frame, index=range(start)), tuple(rows), np.concatenate(dimension)
+    )
 
 
 def _detection_column(
@@ -344,6 +356,8 @@ def _survey_column(
         return pd.Series(np.asarray(traps.varying_covariates[name])[trap, occasion])
     if name in survey.occasion_covariates:
         return survey.occasion_covariates[name].iloc[occasion].reset_index(drop=True)
+    if name == DETECTOR_WORD and name not in survey.covariates:
+        return pd.Series(np.array(traps.detector, dtype=object)[trap])
     if name == "occasion":
         return pd.Series(occasion + 1)
     if name == "occasion_trend":

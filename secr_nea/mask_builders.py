@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pyproj
-from scipy.spatial import cKDTree
+from numpy.typing import ArrayLike
 
 from secr_nea import _checks
 from secr_nea._crs import describe, same_crs
@@ -36,6 +36,13 @@ class Traps(Protocol):
     @property
     def crs(self) -> pyproj.CRS | None:
         """Coordinate reference system."""
+
+    @property
+    def bounds(self) -> tuple[float, float, float, float]:
+        """West, south, east and north end, metres."""
+
+    def distance_from(self, xy: ArrayLike) -> FloatArray:
+        """Distance from each place to the nearest trap, metres."""
 
 
 class Captures(Protocol):
@@ -115,10 +122,10 @@ def grid_centres(bounds: tuple[float, float, float, float], spacing: float) -> F
 
 def around(traps: Traps, buffer: float, spacing: float, habitat: Any, exclude: Any) -> FloatArray:
     """Centres within ``buffer`` metres of a trap, inside ``habitat``, outside ``exclude``."""
-    low, high = traps.xy.min(axis=0) - buffer, traps.xy.max(axis=0) + buffer
-    centres = grid_centres((low[0], low[1], high[0], high[1]), spacing)
+    west, south, east, north = traps.bounds
+    centres = grid_centres((west - buffer, south - buffer, east + buffer, north + buffer), spacing)
     if len(centres):
-        centres = centres[cKDTree(traps.xy).query(centres)[0] <= buffer]
+        centres = centres[traps.distance_from(centres) <= buffer]
     if habitat is not None:
         centres = centres[inside(centres, polygon_geometry(habitat, traps.crs, "habitat"))]
     if exclude is not None:

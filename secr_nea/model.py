@@ -12,8 +12,15 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from secr_nea._typing import FloatArray
-from secr_nea.detection import DetectionFunction, detection_function
+from secr_nea import _checks
+from secr_nea._typing import FloatArray, IntArray
+from secr_nea.detection import (
+    DETECTION_FUNCTIONS,
+    DetectionFunction,
+    detection_function,
+    has_whole_range,
+    whole_range,
+)
 from secr_nea.errors import ModelError, SecrWarning
 from secr_nea.formula import as_text, design
 from secr_nea.frames import (
@@ -68,10 +75,16 @@ class Model:
     groups : str, optional
         Complete animal covariate whose levels have densities of their own; ``D`` is ``~ group``
         unless given.
+    smallest_sigma : float, metres, optional
+        Smallest plausible sigma: integrals over searched areas and transects are exact down to it.
+        By default half of the spread of the detections of each animal (a quarter, where detection
+        is not half-normal), at least half of the mask spacing.
     **formulas : str
         Formula of each real parameter, ``"~ 1"`` unless given: ``D`` (animals per 100 km2), the
         parameters of the detection function (``lambda0`` or ``g0`` per unit effort, ``sigma`` in
-        metres, ``z``, ``w``), or ``a0`` (km2 per unit effort) in place of the amplitude.
+        metres, ``z``, ``w``), or ``a0`` (km2 per unit effort) in place of the amplitude. For
+        searches ``lambda0`` is the expected number of detections, per unit effort, of an animal
+        whose whole range is searched; with ``"~ detector"`` cameras and searches have their own.
 
     Attributes
     ----------
@@ -80,6 +93,7 @@ class Model:
     parameters : mapping of str to Parameter
         ``D`` first, then the detection parameters in the order of the detection function.
     population : str
+    smallest_sigma : float, metres
 
     Raises
     ------
@@ -104,6 +118,7 @@ class Model:
         population: str = "poisson",
         classes: str | int | None = None,
         groups: str | None = None,
+        smallest_sigma: float | None = None,
         **formulas: str,
     ) -> None:
         self.surveys = as_surveys(surveys)
@@ -114,7 +129,13 @@ class Model:
             )
         self.population = population
         held = dict(fixed or {})
+        self.smallest_sigma = (
+            plausible_sigma(self.surveys, self.detection)
+            if smallest_sigma is None
+            else _checks.positive(smallest_sigma, "smallest_sigma")
+        )
         names = self._parameter_names({*formulas, *held}, classes)
+        _check_searches(self.surveys, self.detection, names)
         _check_names(names, {*formulas, *held, *(links or {})}, self.detection)
         both = sorted(set(formulas) & set(held))
         if both:
@@ -334,6 +355,35 @@ class Model:
             values[0] = self._amplitude_of_a0(values[0], values[1])
         return tuple(values)
 
+    def hazard_values(self, coefficients: FloatArray) -> tuple[FloatArray, ...]:
+        """`detection_values` with the amplitude as a hazard per place.
+
+        Parameters
+        ----------
+        coefficients : float64 array, shape (n_coefficients,)
+
+        Returns
+        -------
+        tuple of float64 arrays, each (n_rows,)
+            The amplitude of searches is divided by the integral of the shape over a whole range:
+            per m2 for areas, per m for transects. Other rows are as they are.
+        """
+        values = self.detection_values(coefficients)
+        if not self._search_rows:
+            return values
+        amplitude = values[0].copy()
+        for dimension, rows in self._search_rows:
+            own = [value[rows] for value in values[1:]]
+            amplitude[rows] /= whole_range(self.detection.shape, dimension, *own)[0]
+        return (amplitude, *values[1:])
+
+    @cached_property
+    def _search_rows(self) -> list[tuple[int, IntArray]]:
+        """Rows of transects and of areas, where there are any."""
+        dimension = self.detection_rows.dimension
+        found = [(d, np.flatnonzero(dimension == d).astype(np.int64)) for d in (1, 2)]
+        return [(d, rows) for d, rows in found if rows.size]
+
     def _amplitude_of_a0(self, a0: FloatArray, sigma: FloatArray) -> FloatArray:
         """lambda0 = a0 / (2 pi sigma^2), or g0 = 1 - exp(-lambda0); a0 in km2, sigma in m."""
         lambda0 = a0 * M2_PER_KM2 / (2.0 * np.pi * sigma**2)
@@ -342,7 +392,7 @@ class Model:
     def pull_back_detection(
         self, coefficients: FloatArray, d_values: Sequence[FloatArray]
     ) -> FloatArray:
-        """Derivative to all coefficients from the derivative to `detection_values`.
+        """Derivative to all coefficients from the derivative to `hazard_values`.
 
         Parameters
         ----------
@@ -354,7 +404,9 @@ class Model:
         float64 array, shape (n_coefficients,); zero for the coefficients of density
         """
         parameters = self.detection_parameters
-        d_own = list(d_values)
+        d_own = [np.asarray(d_value) for d_value in d_values]
+        if self._search_rows:
+            d_own = self._pull_back_whole_range(coefficients, d_own)
         if "a0" in self.parameters:
             a0, sigma = (p.values(coefficients)[p.row_of] for p in parameters[:2])
             lambda0 = a0 * M2_PER_KM2 / (2.0 * np.pi * sigma**2)
@@ -367,9 +419,68 @@ class Model:
             gradient[parameter.slice] = parameter.pull_back(coefficients, distinct)
         return gradient
 
+    def _pull_back_whole_range(
+        self, coefficients: FloatArray, d_values: Sequence[FloatArray]
+    ) -> list[FloatArray]:
+        """From the derivative to `hazard_values` to that to `detection_values`."""
+        values = self.detection_values(coefficients)
+        d_own = [d_value.copy() for d_value in d_values]
+        for dimension, rows in self._search_rows:
+            own = [value[rows] for value in values[1:]]
+            whole, slopes = whole_range(self.detection.shape, dimension, *own)
+            d_own[0][rows] = d_values[0][rows] / whole
+            for d_value, slope in zip(d_own[1:], slopes, strict=True):
+                d_value[rows] -= d_own[0][rows] * values[0][rows] * slope
+        return d_own
+
     def __repr__(self) -> str:
         parts = ", ".join(f"{name} {p.text}" for name, p in self.parameters.items())
         return f"Model({self.detection.name}; {parts})"
+
+
+def plausible_sigma(surveys: Sequence[Survey], function: DetectionFunction) -> float:
+    """Scale down to which integrals over searches are exact, from the data alone.
+
+    Parameters
+    ----------
+    surveys : sequence of Survey
+    function : DetectionFunction
+
+    Returns
+    -------
+    float, metres
+        Half of the pooled spread (`rpsv`) of the detections of each animal; a quarter for shapes
+        with a kink or a shoulder; at least half of the smallest mask spacing, below which a mask
+        is too coarse for any integral. The mask spacing without recaptures.
+    """
+    spacing = min(survey.mask.spacing for survey in surveys)
+    seen = [s.captures for s in surveys if s.captures.n_recaptures > 0]
+    if not seen:
+        return spacing
+    squares = sum(c.n_recaptures * c.rpsv**2 for c in seen)
+    spread = float(np.sqrt(squares / sum(c.n_recaptures for c in seen)))
+    share = 0.5 if function.is_fused else 0.25
+    return max(share * spread, 0.5 * spacing)
+
+
+def _check_searches(
+    surveys: Sequence[Survey], function: DetectionFunction, names: Sequence[str]
+) -> None:
+    if not any(survey.traps.is_search.any() for survey in surveys):
+        return
+    if not function.is_hazard or not has_whole_range(function.shape):
+        usable = [
+            f.name for f in DETECTION_FUNCTIONS.values() if f.is_hazard and has_whole_range(f.shape)
+        ]
+        raise ModelError(
+            f"Searched areas and transects need a hazard: {function.name} cannot be used. Choose "
+            f"one of {', '.join(usable)}."
+        )
+    if "a0" in names:
+        raise ModelError(
+            "a0 is the area of a detector that is a point; with searched areas or transects give a "
+            "formula for lambda0."
+        )
 
 
 def _default_formula(name: str, groups: str | None) -> str:

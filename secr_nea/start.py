@@ -8,10 +8,12 @@ import numpy as np
 from scipy.optimize import brentq
 
 from secr_nea._typing import FloatArray
-from secr_nea.detection import DetectionFunction
+from secr_nea.detection import DetectionFunction, whole_range
 from secr_nea.individuals import LATENT
 from secr_nea.model import Model
 from secr_nea.parameters import Parameter
+from secr_nea.quadrature import quadrature
+from secr_nea.searches import dimensions
 from secr_nea.survey import Survey
 from secr_nea.units import DENSITY_AREA_KM2, M2_PER_KM2
 
@@ -35,13 +37,12 @@ def first_sigma(surveys: Sequence[Survey]) -> float:
     spacings = []
     for survey in surveys:
         captures = survey.captures
-        count = captures.count.astype(np.float64)
-        xy = survey.traps.xy[captures.trap]
-        n = np.bincount(captures.animal, weights=count, minlength=captures.n_animals)
+        animal, xy, count = captures.places
+        n = np.bincount(animal, weights=count, minlength=captures.n_animals)
         for axis in range(2):
             value = xy[:, axis]
-            mean = np.bincount(captures.animal, count * value, captures.n_animals) / n
-            squares += float((count * (value - mean[captures.animal]) ** 2).sum())
+            mean = np.bincount(animal, count * value, captures.n_animals) / n
+            squares += float((count * (value - mean[animal]) ** 2).sum())
         degrees += int(n.sum()) - captures.n_animals
         if np.isfinite(survey.traps.spacing):
             spacings.append(survey.traps.spacing)
@@ -139,12 +140,29 @@ def _unit_exposure(
     for survey in model.surveys:
         step = max(1, survey.mask.n_points // _COARSE_POINTS)
         xy = survey.mask.xy[::step]
-        effort = survey.traps.effort.sum(axis=1)
-        d2 = ((survey.traps.xy[:, None, :] - xy[None, :, :]) ** 2).sum(axis=2)
+        sites, effort = _unit_sites(model, survey, [value[0] for value in values])
+        d2 = ((sites[:, None, :] - xy[None, :, :]) ** 2).sum(axis=2)
         with np.errstate(all="ignore"):
             hazards.append(effort @ np.exp(model.detection.shape.log_value(d2, *values)))
         areas.append(survey.mask.cell_area * survey.mask.n_points / len(xy))
     return hazards, areas
+
+
+def _unit_sites(
+    model: Model, survey: Survey, shape: Sequence[FloatArray]
+) -> tuple[FloatArray, FloatArray]:
+    """Places of traps and points of searches, and the exposure there for an amplitude of 1."""
+    traps = survey.traps
+    effort = traps.effort.sum(axis=1)
+    at_points = ~traps.is_search
+    sites, exposure = [traps.xy[at_points]], [effort[at_points]]
+    dimension = dimensions(traps.detector)
+    for k in np.flatnonzero(traps.is_search):
+        xy, weight = quadrature(traps.searches[k], model.smallest_sigma)
+        whole = whole_range(model.detection.shape, int(dimension[k]), *shape)[0]
+        sites.append(xy)
+        exposure.append(effort[k] * weight / whole)
+    return np.concatenate(sites), np.concatenate(exposure)
 
 
 def _amplitude(hazards: Sequence[FloatArray], areas: Sequence[float], ratio: float) -> float:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -13,15 +14,25 @@ import pyproj
 from numpy.typing import ArrayLike
 from scipy.spatial import cKDTree
 
-from secr_nea import _checks, _columns
+from secr_nea import _checks
 from secr_nea._crs import as_crs, check_metres, describe
 from secr_nea._printing import facts_html
-from secr_nea._typing import CRSLike, FloatArray, IntArray
-from secr_nea.effort import canonical_detectors, effort_array, effort_columns, warn_of_effort_among
+from secr_nea._typing import BoolArray, CRSLike, FloatArray, IntArray
+from secr_nea.effort import canonical_detectors, effort_array
 from secr_nea.errors import DataError
+from secr_nea.searches import checked_searches, distance_to_searches, kind_of, middle_of
+from secr_nea.trap_tables import (
+    frame_contents,
+    joined_contents,
+    varying_arrays,
+    warn_same_place,
+)
 
 if TYPE_CHECKING:
     import geopandas
+
+
+_NOUNS = {"area_search": "area search", "transect": "transect"}
 
 
 @dataclass(frozen=True, eq=False, repr=False, init=False)
@@ -42,11 +53,15 @@ class TrapArray:
     detector : str or sequence of str, shape (n_traps,)
         "count" (any number of detections), "binary" (at most one per animal, trap and occasion;
         alias "proximity") or "binomial" (at most ``effort``, a whole number of trials; alias
-        "binomial_count").
+        "binomial_count"), "multi" (an animal is at one such trap at most per occasion); and
+        searches, "area_search" (alias "polygon") and "transect", which `from_searches` makes.
     covariates : DataFrame or mapping, n_traps rows, optional
         What may explain detection; rows in the order of ``xy``.
     varying_covariates : mapping of name to array-like, shape (n_traps, n_occasions), optional
         Covariates that change with the occasion.
+    searches : sequence of shapely geometry or None, one per trap, optional
+        The polygon of each searched area and the line of each transect, metres; ``xy`` is then any
+        point of it. None for detectors that are points.
     crs : anything pyproj understands, optional
         Coordinate reference system of ``xy``.
 
@@ -58,6 +73,7 @@ class TrapArray:
     detector : tuple of str, one per trap
     covariates : DataFrame, n_traps rows
     varying_covariates : dict of name to array, shape (n_traps, n_occasions), float64 or object
+    searches : tuple of shapely geometry or None, one per trap
     crs : pyproj.CRS or None
 
     Raises
@@ -80,6 +96,7 @@ class TrapArray:
     detector: tuple[str, ...]
     covariates: pd.DataFrame
     varying_covariates: dict[str, np.ndarray[Any, Any]]
+    searches: tuple[Any, ...]
     crs: pyproj.CRS | None
 
     def __init__(
@@ -92,6 +109,7 @@ class TrapArray:
         detector: str | Sequence[str] = "count",
         covariates: pd.DataFrame | Mapping[str, Any] | None = None,
         varying_covariates: Mapping[str, ArrayLike] | None = None,
+        searches: Sequence[Any] | None = None,
         crs: CRSLike | None = None,
     ) -> None:
         if ids is not None:
@@ -106,7 +124,7 @@ class TrapArray:
             )
         system = as_crs(crs)
         check_metres(points, system, "trap")
-        _warn_same_place(points, ids)
+        warn_same_place(points, ids)
         kinds = canonical_detectors(detector, ids)
         put = object.__setattr__
         put(self, "xy", points)
@@ -117,9 +135,89 @@ class TrapArray:
         put(
             self,
             "varying_covariates",
-            _varying(varying_covariates, self.effort.shape, self.covariates),
+            varying_arrays(varying_covariates, self.effort.shape, self.covariates),
         )
+        put(self, "searches", checked_searches(searches, kinds, ids))
         put(self, "crs", system)
+
+    @classmethod
+    def from_searches(
+        cls,
+        geometries: Iterable[Any] | geopandas.GeoDataFrame,
+        *,
+        ids: Sequence[object] | None = None,
+        effort: ArrayLike | None = None,
+        n_occasions: int | None = None,
+        covariates: pd.DataFrame | Mapping[str, Any] | None = None,
+        varying_covariates: Mapping[str, ArrayLike] | None = None,
+        crs: CRSLike | None = None,
+    ) -> TrapArray:
+        """Searched areas and transects, whose detections have positions.
+
+        Parameters
+        ----------
+        geometries : sequence of shapely geometry, GeoSeries or GeoDataFrame
+            Polygons are searched areas, lines are transects, metres. Of a GeoDataFrame only the
+            geometries and the CRS are used.
+        ids, effort, n_occasions, covariates, varying_covariates, crs
+            As for the class, for searches in place of traps. Effort is per search and occasion:
+            twice the effort gives twice the detections.
+
+        Returns
+        -------
+        TrapArray
+
+        Raises
+        ------
+        DataError, CRSError
+            As for the class; also for points, empty geometries and polygons that cross themselves.
+
+        Examples
+        --------
+        >>> import shapely
+        >>> TrapArray.from_searches([shapely.box(0, 0, 6000, 5000)], n_occasions=3)
+        TrapArray(1 area search, 3 occasions, area_search, effort 3, no CRS)
+        """
+        given: Any = geometries
+        if hasattr(given, "geometry"):
+            crs = given.crs if crs is None else crs
+            given = given.geometry
+        shapes = list(given)
+        names = [str(k + 1) for k in range(len(shapes))] if ids is None else list(map(str, ids))
+        words = [kind_of(g, name) for g, name in zip(shapes, names, strict=False)]
+        return cls(
+            [middle_of(g) for g in shapes],
+            ids=ids,
+            effort=effort,
+            n_occasions=n_occasions,
+            detector=words,
+            covariates=covariates,
+            varying_covariates=varying_covariates,
+            searches=shapes,
+            crs=crs,
+        )
+
+    @classmethod
+    def joined(cls, *arrays: TrapArray) -> TrapArray:
+        """Detectors of several arrays as one, such as cameras and searches of one survey.
+
+        Parameters
+        ----------
+        *arrays : TrapArray
+            With the same occasions and different ids.
+
+        Returns
+        -------
+        TrapArray
+            A covariate that some arrays lack is missing for their detectors. Formulas of
+            detection may use ``detector``, the detector word.
+
+        Raises
+        ------
+        DataError, CRSError
+            Different numbers of occasions, ids that stand twice, different systems.
+        """
+        return cls(**joined_contents(arrays))
 
     @classmethod
     def from_dataframe(
@@ -164,46 +262,8 @@ class TrapArray:
         DataError, CRSError
             As for the class, with row numbers (1 = first data row).
         """
-        _columns.require_columns(frame, [id, x, y], "traps")
-        ids = _checks.names(
-            _columns.id_column(frame, id, "trap id"), "trap id", _columns.row_numbers(frame)
-        )
-        xy = np.column_stack([_columns.number_column(frame, column, "traps") for column in (x, y)])
-        hours = effort_columns(frame, effort)
-        if hours:
-            _columns.require_columns(frame, hours, "traps")
-            effort = np.column_stack(
-                [_columns.number_column(frame, column, "traps") for column in hours]
-            )
-        varying = (
-            {} if varying is None else {name: list(columns) for name, columns in varying.items()}
-        )
-        _columns.require_columns(
-            frame, [column for columns in varying.values() for column in columns], "traps"
-        )
-        used = {
-            id,
-            x,
-            y,
-            *hours,
-            *(column for columns in varying.values() for column in columns),
-        }
-        if covariates is None:
-            covariates = [str(column) for column in frame.columns if column not in used]
-            warn_of_effort_among(covariates)
-        _columns.require_columns(frame, covariates, "traps")
-        return cls(
-            xy,
-            ids=ids,
-            effort=effort,
-            n_occasions=n_occasions,
-            detector=detector,
-            covariates=frame[list(covariates)],
-            varying_covariates={
-                name: frame[columns].to_numpy() for name, columns in varying.items()
-            },
-            crs=crs,
-        )
+        contents = frame_contents(frame, (id, x, y), effort, covariates, varying)
+        return cls(**contents, n_occasions=n_occasions, detector=detector, crs=crs)
 
     @classmethod
     def from_geodataframe(cls, frame: geopandas.GeoDataFrame, **options: Any) -> TrapArray:
@@ -260,19 +320,56 @@ class TrapArray:
         return self.detector[0] if len(set(self.detector)) == 1 else "mixed"
 
     @cached_property
+    def is_search(self) -> BoolArray:
+        """Which detectors are searches, with positions of their detections, shape (n_traps,)."""
+        return np.array([geometry is not None for geometry in self.searches], dtype=bool)
+
+    @cached_property
     def spacing(self) -> float:
-        """Median distance from a trap to the nearest other one, metres; NaN for one trap."""
-        if self.n_traps == 1:
+        """Median distance from a trap to the nearest other one, metres; NaN for one trap.
+
+        Searches do not count.
+        """
+        points = self.xy[~self.is_search]
+        if len(points) < 2:
             return float("nan")
-        distances = np.asarray(cKDTree(self.xy).query(self.xy, k=2)[0])
+        distances = np.asarray(cKDTree(points).query(points, k=2)[0])
         return float(np.median(distances[:, 1]))
+
+    @cached_property
+    def bounds(self) -> tuple[float, float, float, float]:
+        """West, south, east and north end of traps and searches, metres."""
+        ends = [self.xy.min(axis=0), self.xy.max(axis=0)]
+        found = [np.reshape(g.bounds, (2, 2)) for g in self.searches if g is not None]
+        corners = np.concatenate([ends, *found])
+        return (*corners.min(axis=0).tolist(), *corners.max(axis=0).tolist())
+
+    def distance_from(self, xy: ArrayLike) -> FloatArray:
+        """Distance from each place to the nearest trap or search, metres.
+
+        Parameters
+        ----------
+        xy : array-like, shape (n, 2), metres
+
+        Returns
+        -------
+        float64 array, shape (n,)
+            0 within a searched area.
+        """
+        places = np.asarray(xy, dtype=np.float64)
+        nearest = np.full(len(places), np.inf)
+        if not self.is_search.all():
+            nearest = np.asarray(cKDTree(self.xy[~self.is_search]).query(places)[0])
+        if self.is_search.any():
+            nearest = np.minimum(nearest, distance_to_searches(places, self.searches))
+        return nearest
 
     @cached_property
     def fingerprint(self) -> str:
         """Twelve hexadecimal digits that change with any of the contents, except the CRS."""
-        return _checks.fingerprint(
-            self.xy, self.ids, self.effort, self.detector, self.covariates, self.varying_covariates
-        )
+        shapes = [g.wkb_hex for g in self.searches if g is not None]
+        contents = (self.effort, self.detector, self.covariates, self.varying_covariates)
+        return _checks.fingerprint(self.xy, self.ids, *contents, *([shapes] if shapes else []))
 
     def subset(self, index: ArrayLike) -> TrapArray:
         """Return some of the traps.
@@ -301,6 +398,7 @@ class TrapArray:
             varying_covariates={
                 name: values[keep] for name, values in self.varying_covariates.items()
             },
+            searches=[self.searches[k] for k in keep],
             crs=self.crs,
         )
 
@@ -332,6 +430,7 @@ class TrapArray:
             "detector": self.detector,
             "covariates": self.covariates,
             "varying_covariates": self.varying_covariates,
+            "searches": self.searches,
             "crs": self.crs,
         }
         return TrapArray(self.xy, **{**contents, **changes})
@@ -359,22 +458,22 @@ class TrapArray:
         return pd.DataFrame(columns)
 
     def to_geodataframe(self) -> geopandas.GeoDataFrame:
-        """The table of :meth:`to_dataframe` with point geometries and the CRS."""
+        """The table of :meth:`to_dataframe` with points, areas and lines, and the CRS."""
         import geopandas
 
         points = geopandas.points_from_xy(self.xy[:, 0], self.xy[:, 1])
-        return geopandas.GeoDataFrame(self.to_dataframe(), geometry=points, crs=self.crs)
+        shapes = [p if g is None else g for p, g in zip(points, self.searches, strict=True)]
+        return geopandas.GeoDataFrame(self.to_dataframe(), geometry=shapes, crs=self.crs)
 
     def __len__(self) -> int:
         return self.n_traps
 
     def __repr__(self) -> str:
-        parts = [
-            _checks.plural(self.n_traps, "trap"),
-            _checks.plural(self.n_occasions, "occasion"),
-            self.detector_type,
-        ]
-        parts += [f"effort {self.total_effort:,g}", f"spacing {self.spacing:,.0f} m"]
+        numbers = Counter(_NOUNS.get(word, "trap") for word in self.detector)
+        parts = [_checks.plural(number, noun) for noun, number in numbers.items()]
+        parts += [_checks.plural(self.n_occasions, "occasion"), self.detector_type]
+        parts += [f"effort {self.total_effort:,g}"]
+        parts += [] if self.is_search.all() else [f"spacing {self.spacing:,.0f} m"]
         parts += [describe(self.crs) if self.crs is not None else "no CRS"]
         return f"TrapArray({', '.join(parts)})"
 
@@ -395,48 +494,3 @@ class TrapArray:
                 "fingerprint": self.fingerprint,
             },
         )
-
-
-def _varying(
-    varying: Mapping[str, ArrayLike] | None, shape: tuple[int, ...], covariates: pd.DataFrame
-) -> dict[str, np.ndarray[Any, Any]]:
-    arrays: dict[str, np.ndarray[Any, Any]] = {}
-    for name, given in (varying or {}).items():
-        if name in covariates.columns or name in _checks.RESERVED_COVARIATES:
-            raise DataError(
-                f"Varying covariate {name!r} has the name of another covariate or of a formula's "
-                "own variable. Rename it."
-            )
-        values = np.asarray(given)
-        if values.shape != shape:
-            raise DataError(
-                f"Varying covariate {name!r} must have shape (n_traps, n_occasions) = {shape}; got "
-                f"{values.shape}."
-            )
-        arrays[name] = _one_kind(values)
-        _checks.check_covariate(arrays[name], name, "trap")
-    return arrays
-
-
-def _one_kind(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """float64 when every value is a number or missing, text (object) otherwise; read-only."""
-    if values.dtype.kind == "b":
-        values = values.astype(str)
-    try:
-        array: np.ndarray[Any, Any] = _checks.read_only(values, np.float64)
-    except (TypeError, ValueError):
-        array = _checks.read_only(values, object)
-    return array
-
-
-def _warn_same_place(xy: FloatArray, ids: tuple[str, ...]) -> None:
-    _, first, counts = np.unique(xy, axis=0, return_index=True, return_counts=True)
-    if len(first) == len(xy):
-        return
-    groups = [np.flatnonzero((xy == xy[k]).all(axis=1)) for k in first[counts > 1]]
-    told = _checks.listed((" = ".join(ids[k] for k in group) for group in groups), 5)
-    _checks.warn(
-        f"Different traps stand at the same coordinates: {told}. Check them; cameras of one "
-        "station may be one trap.",
-        stacklevel=4,
-    )

@@ -249,8 +249,8 @@ def test_file_words_differ():
 
 def test_longest_moves_by_hand():
     xy = np.array([[0.0, 0.0], [3000.0, 4000.0], [6000.0, 0.0]])
-    captures = SimpleNamespace(animal=np.array([0, 0, 0, 1]), trap=np.array([0, 1, 1, 2]))
-    survey = SimpleNamespace(captures=captures, n_animals=2, traps=SimpleNamespace(xy=xy))
+    places = (np.array([0, 0, 0, 1]), xy[[0, 1, 1, 2]], np.ones(4))
+    survey = SimpleNamespace(captures=SimpleNamespace(places=places), n_animals=2)
     assert longest_moves(survey) == [5000.0]
 
 

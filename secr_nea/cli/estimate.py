@@ -173,6 +173,7 @@ def estimate(
             population=population,
             classes=int(classes) if classes is not None and classes.isdecimal() else classes,
             groups=groups,
+            smallest_sigma=None,
             **formulas,
         )
         if point is None:

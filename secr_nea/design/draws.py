@@ -11,6 +11,7 @@ import numpy as np
 from secr_nea import _checks
 from secr_nea._typing import BoolArray, FloatArray, IntArray
 from secr_nea.captures import CaptureHistory
+from secr_nea.design.search_draws import check_search_detection, draw_in_search
 from secr_nea.detection import DetectionFunction
 from secr_nea.errors import ModelError
 from secr_nea.traps import TrapArray
@@ -46,21 +47,37 @@ class Simulated:
         return f"Simulated({len(self.detected)} of {animals} detected, {self.captures!r})"
 
 
-def captures_of(population: FloatArray, traps: TrapArray, records: Sequence[IntArray]) -> Simulated:
+@dataclass(frozen=True)
+class Drawn:
+    """Detections of some animals on one occasion.
+
+    Parameters
+    ----------
+    records : int64 array, shape (4, n_records)
+        Trap, animal, occasion and count.
+    xy : float64 array, shape (n_records, 2), metres
+        Position of each detection of a search; NaN for traps that are points.
+    """
+
+    records: IntArray
+    xy: FloatArray
+
+
+def captures_of(population: FloatArray, traps: TrapArray, drawn: Sequence[Drawn]) -> Simulated:
     """Number the animals that have any record.
 
     Parameters
     ----------
     population : float64 array, shape (N, 2), metres
     traps : TrapArray
-    records : sequence of int64 arrays, each (4, n_records)
-        Trap, animal, occasion and count.
+    drawn : sequence of Drawn
 
     Returns
     -------
     Simulated
     """
-    trap, animal, occasion, count = np.concatenate(list(records), axis=1)
+    records = np.concatenate([part.records for part in drawn], axis=1)
+    trap, animal, occasion, count = records
     detected, number = np.unique(animal, return_inverse=True)
     captures = CaptureHistory(
         traps,
@@ -68,6 +85,7 @@ def captures_of(population: FloatArray, traps: TrapArray, records: Sequence[IntA
         occasion=occasion,
         trap=trap,
         count=count,
+        xy=np.concatenate([part.xy for part in drawn]),
         animal_ids=[str(i + 1) for i in range(len(detected))],
     )
     return Simulated(
@@ -84,7 +102,7 @@ def draw_records(
     values: tuple[FloatArray, ...],
     rng: np.random.Generator,
     response: str = "",
-) -> Iterator[IntArray]:
+) -> Iterator[Drawn]:
     """Draw the detections of animals, one occasion after the other.
 
     Parameters
@@ -101,9 +119,15 @@ def draw_records(
 
     Yields
     ------
-    int64 array, shape (4, n_records)
-        Trap, animal, occasion and count of the records of each occasion.
+    Drawn
+        The detections of each occasion.
+
+    Raises
+    ------
+    ModelError
+        If there are searches and the detection function is not for them.
     """
+    check_search_detection(traps, function)
     difference = traps.xy[:, None, :] - population
     d2 = np.einsum("kia,kia->ki", difference, difference)
     detector = np.array(traps.detector)
@@ -118,16 +142,30 @@ def draw_records(
                     for state in range(len(values[0]))
                 ]
         hazard = hazards[0]
+        learned = np.zeros(d2.shape, dtype=bool)
         if response:
-            hazard = np.where(_learned(response, before, last), hazards[1], hazards[0])
+            learned = _learned(response, before, last)
+            hazard = np.where(learned, hazards[1], hazards[0])
         counts = np.zeros(d2.shape, dtype=np.int64)
-        for kind in sorted(set(traps.detector)):
+        for kind in sorted(set(traps.detector) & set(DRAWS)):
             working = np.flatnonzero((detector == kind) & (traps.effort[:, s] > 0.0))
             counts[working] = DRAWS[kind](rng, hazard[working], traps.effort[working, s, None])
+        trap, animal = np.nonzero(counts)
+        records = [np.stack([trap, animal, np.full(len(trap), s), counts[trap, animal]])]
+        places = [np.full((len(trap), 2), np.nan)]
+        for k in np.flatnonzero(traps.is_search & (traps.effort[:, s] > 0.0)):
+            own = tuple(value[:, k, s] for value in values)
+            effort = float(traps.effort[k, s])
+            found, xy = draw_in_search(
+                population, traps, int(k), effort, function, own, learned[k], rng
+            )
+            counts[k] = np.bincount(found, minlength=len(population))
+            n = len(found)
+            records.append(np.stack([np.full(n, k), found, np.full(n, s), np.ones(n, np.int64)]))
+            places.append(xy)
         last = counts > 0
         before |= last
-        trap, animal = np.nonzero(counts)
-        yield np.stack([trap, animal, np.full(len(trap), s), counts[trap, animal]])
+        yield Drawn(np.concatenate(records, axis=1).astype(np.int64), np.concatenate(places))
 
 
 def _learned(response: str, before: BoolArray, last: BoolArray) -> BoolArray:

@@ -84,7 +84,10 @@ def simulate_captures(
     With h the hazard per unit effort at the distance of trap and activity centre, and T the effort,
     a count detector makes a Poisson number of detections with mean T h, a binary detector one with
     probability 1 - exp(-T h), and a binomial detector a binomial number of T trials with
-    probability 1 - exp(-h). Animals, traps and occasions are independent of each other.
+    probability 1 - exp(-h). Searched areas and transects have a Poisson number of detections whose
+    positions are thinned by the distance from the activity centre; ``lambda0`` is then the expected
+    number of an animal whose whole range is searched. Animals, traps and occasions are independent
+    of each other.
 
     Parameters
     ----------

@@ -6,11 +6,9 @@ import warnings
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
-import pandas as pd
 
 from secr_nea._typing import FloatArray, IntArray
-from secr_nea.captures import CaptureHistory
-from secr_nea.design.draws import captures_of, draw_records
+from secr_nea.design.draws import Drawn, captures_of, draw_records
 from secr_nea.design.simulate import check_parameter, checked_density, simulate_population
 from secr_nea.design.streams import Seed, streams
 from secr_nea.errors import ModelError, SecrWarning
@@ -99,7 +97,7 @@ def _new_survey(model: Model, coefficients: FloatArray, b: int, rng: np.random.G
     centres, class_of = _animals(model, coefficients, b, rng)
     rows = model.detection_rows.rows[b]
     of_rows = model.detection_values(coefficients)
-    records: list[IntArray] = []
+    records: list[Drawn] = []
     for c in range(individuals.n_levels):
         # (n_states, n_traps, n_occasions) of this class
         values = tuple(value[rows[c, 0]] for value in of_rows)
@@ -111,13 +109,13 @@ def _new_survey(model: Model, coefficients: FloatArray, b: int, rng: np.random.G
             centres[own], survey.traps, model.detection, values, rng, individuals.response
         )
         for part in drawn:
-            part[1] = own[part[1]]
+            part.records[1] = own[part.records[1]]
             records.append(part)
     simulated = captures_of(centres, survey.traps, records)
     captures = simulated.captures
     if individuals.variable and individuals.variable in survey.captures.covariates:
         labels = _labels(survey, individuals.levels, individuals.variable, class_of, rng)
-        captures = _with_covariate(captures, individuals.variable, labels[simulated.detected])
+        captures = captures.with_covariates(**{individuals.variable: labels[simulated.detected]})
     with warnings.catch_warnings():
         # whatever is doubtful about traps and mask was told when the survey was made
         warnings.simplefilter("ignore", SecrWarning)
@@ -170,19 +168,3 @@ def _labels(
     if unknown > 0.0:
         labels[rng.random(len(labels)) < unknown] = None
     return labels
-
-
-def _with_covariate(
-    captures: CaptureHistory, name: str, values: np.ndarray[tuple[int], np.dtype[np.object_]]
-) -> CaptureHistory:
-    """The same records with one covariate of the animals."""
-    # Ids are in their natural order, which is the order of the detected animals.
-    return CaptureHistory(
-        captures.traps,
-        animal=captures.animal,
-        occasion=captures.occasion,
-        trap=captures.trap,
-        count=captures.count,
-        animal_ids=captures.animal_ids,
-        covariates=pd.DataFrame({name: values}),
-    )

@@ -6,10 +6,13 @@ from secr_nea.detection.functions import (
     detection_function,
     user_detection_function,
 )
+from secr_nea.detection.whole_range import has_whole_range, whole_range
 
 __all__ = [
     "DETECTION_FUNCTIONS",
     "DetectionFunction",
     "detection_function",
+    "has_whole_range",
     "user_detection_function",
+    "whole_range",
 ]

@@ -219,7 +219,8 @@ def user_detection_function(
         raise ModelError(f"{names[1]} is the name of another parameter; choose another.")
 
     def log_value(d2: FloatArray, *values: FloatArray) -> FloatArray:
-        found = np.asarray(shape(np.sqrt(d2), *values), dtype=np.float64)
+        with np.errstate(over="ignore", under="ignore"):
+            found = np.asarray(shape(np.sqrt(d2), *values), dtype=np.float64)
         if not np.all(np.isfinite(found) & (found >= 0.0)):
             raise ModelError(f"The shape of {name!r} gave a value that is negative or not finite.")
         return np.log(np.maximum(found, 1e-300))

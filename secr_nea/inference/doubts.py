@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from secr_nea.estimate import Estimate
 from secr_nea.inference.mask_check import BIAS_LIMIT, SPACING_LIMIT, check_mask, typical_sigma
 
@@ -27,6 +29,7 @@ def doubts(estimate: Estimate) -> list[str]:
     found += _sparse(estimate)
     if estimate.diagnosis.converged:
         found += _masks(estimate)
+        found += _searches(estimate)
         found += _many_parameters(estimate)
     return found
 
@@ -76,6 +79,23 @@ def _masks(estimate: Estimate) -> list[str]:
                 f"{SPACING_LIMIT * sigma:,.0f} m."
             )
     return found
+
+
+def _searches(estimate: Estimate) -> list[str]:
+    """Whether sigma came out below the scale on which integrals over searches are exact."""
+    model = estimate.model
+    searched = np.flatnonzero(model.detection_rows.dimension > 0)
+    if not searched.size:
+        return []
+    position = model.detection.parameters.index("sigma")
+    sigma = float(model.detection_values(estimate.coefficients)[position][searched].min())
+    if sigma >= 0.5 * model.smallest_sigma:
+        return []
+    return [
+        f"sigma is {sigma:,.0f} m, but integrals over searches are exact down to "
+        f"{0.5 * model.smallest_sigma:,.0f} m only. Fit again with "
+        f"smallest_sigma={sigma:.0f}."
+    ]
 
 
 def _many_parameters(estimate: Estimate) -> list[str]:

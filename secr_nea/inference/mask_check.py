@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy.spatial import cKDTree
 
 from secr_nea._typing import FloatArray
 from secr_nea.estimate import Estimate
@@ -65,7 +64,7 @@ def check_mask(estimate: Estimate) -> pd.DataFrame:
     rows = {}
     sigma = typical_sigma(estimate)
     for survey in estimate.model.surveys:
-        buffer = float(_nearest(cKDTree(survey.traps.xy), survey.mask.xy).max())
+        buffer = float(survey.traps.distance_from(survey.mask.xy).max())
         inside = float(_probability(estimate, survey.name).sum()) * survey.mask.cell_area
         outside = _outside_mass(estimate, survey, buffer, sigma)
         bias = outside / max(inside, 1e-300)
@@ -85,15 +84,17 @@ def _outside_mass(estimate: Estimate, survey: Survey, buffer: float, sigma: floa
     """Sum of p.(x) a over habitat beyond the buffer or outside the mask's convex hull, km2."""
     import shapely
 
-    traps, mask = survey.traps.xy, survey.mask
+    mask = survey.mask
     hull = shapely.MultiPoint(mask.xy).convex_hull.buffer(mask.spacing / 2.0, cap_style="square")
     reach = max(1.5 * estimate.model.detection.shape.reach * sigma, buffer + sigma)
-    low, high = traps.min(axis=0) - reach, traps.max(axis=0) + reach
+    west, south, east, north = survey.traps.bounds
+    low = np.array([west, south]) - reach
+    high = np.array([east, north]) + reach
     step = float(np.sqrt(np.prod(high - low) / _LATTICE_POINTS))
     axes = [np.arange(a + step / 2.0, b, step) for a, b in zip(low, high, strict=True)]
     xy = np.stack(np.meshgrid(*axes), axis=-1).reshape(-1, 2)
     cell = step**2 / M2_PER_KM2
-    inside = _nearest(cKDTree(traps), xy) <= buffer + mask.spacing / 2.0
+    inside = survey.traps.distance_from(xy) <= buffer + mask.spacing / 2.0
     if mask.area * M2_PER_KM2 > _FILLED * hull.area:
         # A mask that fills its hull was cut off by hand (a box); others end where habitat does.
         inside &= shapely.contains_xy(hull, xy)
@@ -111,11 +112,6 @@ def _probability(estimate: Estimate, survey: str, xy: FloatArray | None = None) 
     return np.asarray(
         np.mean([pdot(estimate, xy, survey=survey, group=name) for name in names], axis=0)
     )
-
-
-def _nearest(tree: cKDTree, xy: FloatArray) -> FloatArray:
-    """Distance from each point to its nearest trap, metres."""
-    return np.asarray(tree.query(xy)[0], dtype=np.float64)
 
 
 def effective_area_by_buffer(estimate: Estimate, *, survey: str, n_steps: int = 40) -> pd.DataFrame:
@@ -136,7 +132,7 @@ def effective_area_by_buffer(estimate: Estimate, *, survey: str, n_steps: int = 
         that area). The curves level out where the buffer is wide enough.
     """
     item = estimate.model.surveys[survey_index(estimate, survey)]
-    distance = _nearest(cKDTree(item.traps.xy), item.mask.xy)
+    distance = item.traps.distance_from(item.mask.xy)
     p = _probability(estimate, survey)
     buffers = np.linspace(distance.max() / n_steps, distance.max(), n_steps)
     order = np.argsort(distance)

@@ -90,7 +90,7 @@ def traps_of(
     _columns.require_columns(frame, ["trap_id", "x", "y"], "traps")
     hours: str | FloatArray | None = effort_column
     if effort is not None:
-        hours = _effort_array(effort, _columns.id_column(frame, "trap_id", "trap id"), n_occasions)
+        hours = effort_of(effort, _columns.id_column(frame, "trap_id", "trap id"), n_occasions)
     return TrapArray.from_dataframe(
         typed(frame, ("trap_id", "x", "y")),
         effort=hours,
@@ -101,9 +101,7 @@ def traps_of(
     )
 
 
-def _effort_array(
-    effort: pd.DataFrame, trap_ids: Sequence[str], n_occasions: int | None
-) -> FloatArray:
+def effort_of(effort: pd.DataFrame, trap_ids: Sequence[str], n_occasions: int | None) -> FloatArray:
     """Effort of a long table as an array, shape (n_traps, n_occasions)."""
     _columns.require_columns(effort, ["trap_id", "occasion", "effort"], "effort")
     rows = _columns.row_numbers(effort)

@@ -89,7 +89,9 @@ def read_captures(
     ----------
     source : CSV file or DataFrame
         Columns animal_id, trap_id, occasion (1 ... n_occasions; may be absent when there is one),
-        optionally count; one row per detection when there is no count. A column "sex" describes the
+        optionally count; one row per detection when there is no count. Detections of searches have
+        x and y (metres) and need no trap_id: they belong to the search that contains them. A column
+        "sex" describes the
         animals; other columns are not used.
     traps : TrapArray
     individuals : CSV file or DataFrame, optional

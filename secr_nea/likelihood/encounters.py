@@ -9,10 +9,13 @@ detector    record                                  logarithm
 count       Poisson, (T h)^y / y!                   y log h + y log T - log y!
 binary      exp(T h) - 1                            log h + C(T h) + log T
 binomial    choose(T, y) (exp(h) - 1)^y             y log h + y C(h) + log choose(T, y)
+searches    T h at each position / y!       sum log h + y log T - log y!
 multi       T h / H (exp(H) - 1)                    log h + C(H) + log T
 =========== ======================================= ==========================================
 
-with H the total hazard of all multi-catch traps of the occasion (an animal is taken by one at
+For searches (areas and transects) T h is a density per m2 or m at each of the y positions, and the
+factor is exp(-T times the integral of h over the search).
+With H the total hazard of all multi-catch traps of the occasion (an animal is taken by one at
 most), and C(A) = log((exp(A) - 1) / A); sources: Efford, Borchers & Byrom (2009) in "Modeling
 Demographic Processes in Marked Populations", pp. 255-269; Borchers & Efford (2008) Biometrics 64.
 """
@@ -64,5 +67,7 @@ ENCOUNTERS = {
     "binary": Encounter(lambda effort: effort, _binary),
     "binomial": Encounter(np.ones_like, _binomial),
     "multi": Encounter(None, _binary, competes_among_traps=True),
+    "area_search": Encounter(None, _count),
+    "transect": Encounter(None, _count),
 }
 """Every kind of detector by its word."""

@@ -123,7 +123,7 @@ class Likelihood:
         """
         log_density = self.log_density(coefficients)
         with np.errstate(all="ignore"):
-            values = self.model.detection_values(coefficients)
+            values = self.model.hazard_values(coefficients)
             log_share = np.log(self.model.class_proportions(coefficients))
         inputs = []
         for item in self.populations:

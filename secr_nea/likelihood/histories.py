@@ -25,13 +25,15 @@ class History:
     Parameters
     ----------
     columns, counts : arrays, shape (n_records,)
-        Hazard column and number of detections of each record.
+        Hazard column and number of detections of each record at a trap that is a point.
     competing : sequence of sparse rows
         Columns and effort of the argument of each competing term.
     competing_counts : float64 array
         How often each competing term counts.
     exposure_change : sparse row
         How a learned response moved exposure from column to column.
+    places, place_columns : int64 arrays, shape (n_located,)
+        Position of the captures and hazard column of each detection of a search.
     """
 
     columns: IntArray
@@ -39,6 +41,8 @@ class History:
     competing: Sequence[Sparse]
     competing_counts: FloatArray
     exposure_change: Sparse
+    places: IntArray
+    place_columns: IntArray
 
 
 def animal_histories(
@@ -80,7 +84,19 @@ def animal_histories(
         else:
             here = own[0, trap, occasion]
         competing, repeats = _competing(survey, kinds, own, state, trap, occasion, count)
-        found.append(History(here, count, competing, repeats, _moved(traps.effort, own, state)))
+        is_point = ~traps.is_search[trap]
+        first, end = np.searchsorted(captures.located, [part.start, part.stop])
+        found.append(
+            History(
+                columns=here[is_point],
+                counts=count[is_point],
+                competing=competing,
+                competing_counts=repeats,
+                exposure_change=_moved(traps.effort, own, state),
+                places=np.arange(first, end, dtype=np.int64),
+                place_columns=here[captures.located[first:end] - part.start],
+            )
+        )
     return found
 
 
@@ -139,7 +155,8 @@ def history_constant(survey: Survey, animals: IntArray) -> float:
     Returns
     -------
     float
-        Constants of the records minus the sum of log(f!) over distinct full histories.
+        Constants of the records minus the sum of log(f!) over distinct full histories; those with
+        positions all differ.
     """
     captures = survey.captures
     chosen = np.isin(captures.animal, animals)
@@ -151,7 +168,9 @@ def history_constant(survey: Survey, animals: IntArray) -> float:
     for kind in dict.fromkeys(kinds):
         part = kinds == kind
         total += float(ENCOUNTERS[kind].constant(count[part], effort[part]).sum())
-    records = np.column_stack([occasion, trap, captures.count[chosen]])
+    alone = np.full(captures.n_records, -1, dtype=np.int64)
+    alone[captures.located] = captures.animal[captures.located]
+    records = np.column_stack([occasion, trap, captures.count[chosen], alone[chosen]])
     starts = np.flatnonzero(np.diff(captures.animal[chosen])) + 1
     pieces = np.split(records, starts) if len(records) else []
     shared = Counter(piece.tobytes() for piece in pieces)

@@ -118,6 +118,7 @@ def _population(model: Model, b: int, g: int, density_rows: IntArray) -> Populat
                 np.flatnonzero(possible),
                 own.pattern_of,
                 individuals.response,
+                model.smallest_sigma,
             )
         )
     members = (

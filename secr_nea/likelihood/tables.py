@@ -10,6 +10,7 @@ import numpy as np
 from secr_nea._kernels.tiles import Tables
 from secr_nea._typing import FloatArray, IntArray
 from secr_nea.likelihood.histories import History, animal_histories
+from secr_nea.likelihood.sites import spread_over_searches
 from secr_nea.parameters import Parameter, sum_by_row
 from secr_nea.survey import Survey
 
@@ -120,6 +121,7 @@ def build_block(
     animals: IntArray,
     pattern_of: IntArray,
     response: str,
+    smallest_sigma: float,
 ) -> Block:
     """Tables of the animals of a survey that may belong to one class.
 
@@ -137,14 +139,19 @@ def build_block(
         Combination of covariates of each animal.
     response : str
         Learned response of the animal, or "".
+    smallest_sigma : float, metres
+        Scale down to which integrals over searches are exact.
 
     Returns
     -------
     Block
     """
-    column, column_site, column_row = _columns(rows, parameters)
-    histories = animal_histories(survey, column, animals, pattern_of, response)
-    naive = [_exposure(survey, column[u, 0], len(column_site)) for u in range(len(rows))]
+    column, column_trap, column_row = _columns(rows, parameters)
+    plain = animal_histories(survey, column, animals, pattern_of, response)
+    sites, histories = spread_over_searches(survey, column_trap, plain, smallest_sigma)
+    naive = [
+        sites.exposure(_exposure(survey, column[u, 0], len(column_trap))) for u in range(len(rows))
+    ]
     order, patterns, pattern_start = _patterns(histories, pattern_of[animals], naive)
     ordered = [histories[i] for i in order]
     terms = _Rows()
@@ -177,9 +184,9 @@ def build_block(
     )
     return Block(
         tables=tables,
-        sites=np.ascontiguousarray(survey.traps.xy),
-        column_site=column_site,
-        column_row=column_row,
+        sites=np.ascontiguousarray(sites.xy),
+        column_site=sites.site,
+        column_row=column_row[sites.parent],
         points=np.ascontiguousarray(survey.mask.xy.T),
         cell_area=survey.mask.cell_area,
         animals=np.asarray(animals[order], dtype=np.int64),

@@ -10,13 +10,10 @@ from secr_nea.captures import CaptureHistory
 
 def mean_positions(captures: CaptureHistory) -> FloatArray:
     """Mean position of each animal's detections, shape (n_animals, 2), metres."""
-    at = captures.traps.xy[captures.trap]
+    animal, at, count = captures.places
     n = captures.n_animals
-    total = np.bincount(captures.animal, weights=captures.count, minlength=n)
-    sums = [
-        np.bincount(captures.animal, weights=captures.count * at[:, axis], minlength=n)
-        for axis in (0, 1)
-    ]
+    total = np.bincount(animal, weights=count, minlength=n)
+    sums = [np.bincount(animal, weights=count * at[:, axis], minlength=n) for axis in (0, 1)]
     return np.asarray(np.stack(sums, axis=1) / total[:, None])
 
 
@@ -33,7 +30,8 @@ def distances_to_mean(captures: CaptureHistory) -> FloatArray:
         A record counts as often as its count says. Animals detected once are left out: their
         distance is 0 whatever they do.
     """
-    total = np.bincount(captures.animal, weights=captures.count, minlength=captures.n_animals)
-    apart = captures.traps.xy[captures.trap] - mean_positions(captures)[captures.animal]
-    used = total[captures.animal] > 1
-    return np.repeat(np.hypot(apart[:, 0], apart[:, 1])[used], captures.count[used])
+    animal, at, count = captures.places
+    total = np.bincount(animal, weights=count, minlength=captures.n_animals)
+    apart = at - mean_positions(captures)[animal]
+    used = total[animal] > 1
+    return np.repeat(np.hypot(apart[:, 0], apart[:, 1])[used], count[used].astype(np.int64))

@@ -97,10 +97,10 @@ def activity_center(
 
 def _detections(item: Survey, animal: str) -> tuple[FloatArray, FloatArray]:
     """Where the animal was detected, and how often."""
-    own = item.captures.animal == item.captures.animal_ids.index(str(animal))
-    total = np.bincount(item.captures.trap[own], weights=item.captures.count[own])
-    visited = np.flatnonzero(total)
-    return item.traps.xy[visited], np.asarray(total[visited], dtype=np.float64)
+    of_animal, at, count = item.captures.places
+    own = of_animal == item.captures.animal_ids.index(str(animal))
+    xy, which = np.unique(at[own], axis=0, return_inverse=True)
+    return xy, np.bincount(which.reshape(-1), weights=count[own]).astype(np.float64)
 
 
 def lowest_inside(probability: FloatArray, share: float) -> float:

@@ -13,7 +13,7 @@ from secr_nea.captures import CaptureHistory
 from secr_nea.errors import DataError
 from secr_nea.plot._colours import CATEGORIES, INK, Colouring, colouring, spread_colours
 from secr_nea.plot._legend import add_section, marker, round_values, show_legend
-from secr_nea.plot._map_axes import colour_bar, extent_of, finish_map, map_axes
+from secr_nea.plot._map_axes import colour_bar, finish_map, map_axes
 from secr_nea.plot._positions import mean_positions
 from secr_nea.plot.trap_map import draw_traps, one_survey
 from secr_nea.survey import Survey
@@ -73,7 +73,7 @@ def captures(
     >>> ax = sn.plot.captures(sn.datasets.sailugem(), by="sex")
     """
     history = one_survey(survey).captures
-    extent = extent_of(history.traps.xy)
+    extent = history.traps.bounds
     centres = mean_positions(history)
     chosen = _colours(history, centres, by)
     ax = map_axes(ax, extent)
@@ -81,6 +81,10 @@ def captures(
     if history.n_animals:
         animal, trap, count = _visits(history)
         at = history.traps.xy[trap] + _aside(trap, history, extent)
+        located = history.located
+        animal = np.concatenate([animal, history.animal[located]])
+        at = np.concatenate([at, history.positions])
+        count = np.concatenate([count, np.ones(len(located))])
         colours = [chosen.colours[i] for i in animal]
         _draw_lines(ax, at, centres[animal], colours)
         draw_detections(ax, at, count, colours)
@@ -129,8 +133,9 @@ def _colours(history: CaptureHistory, centres: FloatArray, by: str | None) -> Co
 
 
 def _visits(history: CaptureHistory) -> tuple[FloatArray, ...]:
-    """Animal, trap and number of detections, occasions added up."""
+    """Animal, trap and number of detections at traps that are points, occasions added up."""
     frame = pd.DataFrame({"animal": history.animal, "trap": history.trap, "count": history.count})
+    frame = frame[~history.traps.is_search[history.trap]]
     visits = frame.groupby(["animal", "trap"], as_index=False)["count"].sum()
     return tuple(visits[name].to_numpy() for name in ("animal", "trap", "count"))
 

@@ -12,7 +12,7 @@ from secr_nea._typing import FloatArray
 from secr_nea.errors import DataError
 from secr_nea.plot._colours import INK, Colouring, colouring
 from secr_nea.plot._legend import add_section, marker, round_values, show_legend
-from secr_nea.plot._map_axes import colour_bar, extent_of, finish_map, map_axes
+from secr_nea.plot._map_axes import colour_bar, finish_map, map_axes
 from secr_nea.survey import Survey
 from secr_nea.traps import TrapArray
 
@@ -73,7 +73,8 @@ def traps(
     >>> ax = sn.plot.traps(sn.datasets.sailugem(), by="topography", effort_unit="camera-days")
     """
     array = traps_of(survey)
-    ax = map_axes(ax, extent_of(array.xy))
+    ax = map_axes(ax, array.bounds)
+    draw_searches(ax, array)
     effort = array.effort.sum(axis=1)
     chosen = None if by is None else colouring(_covariate(array, by))
     sizes = _sizes(effort, float(effort.max()))
@@ -121,15 +122,32 @@ def one_survey(survey: object) -> Survey:
 
 def draw_traps(ax: Axes, array: TrapArray, *, legend: bool) -> None:
     """Draw traps small and alike, as the background of other things."""
+    draw_searches(ax, array)
+    array_of_points = ~array.is_search
     operated = array.effort.sum(axis=1) > 0.0
     style: dict[str, Any] = {"facecolors": "white", "edgecolors": INK, "linewidths": 0.6}
-    ax.scatter(array.xy[operated, 0], array.xy[operated, 1], s=11, zorder=4, **style)
-    entries = [marker("trap", size=13, mfc="white", mec=INK, mew=0.6)]
-    if not operated.all():
-        _draw_idle(ax, array.xy[~operated])
+    shown = operated & array_of_points
+    ax.scatter(array.xy[shown, 0], array.xy[shown, 1], s=11, zorder=4, **style)
+    entries = [marker("trap", size=13, mfc="white", mec=INK, mew=0.6)] if shown.any() else []
+    idle = ~operated & array_of_points
+    if idle.any():
+        _draw_idle(ax, array.xy[idle])
         entries.append(_idle_entry())
     if legend:
         add_section(ax, "", entries)
+
+
+def draw_searches(ax: Axes, array: TrapArray) -> None:
+    """Draw the borders of searched areas, and transects, as lines."""
+    import shapely
+
+    for geometry in array.searches:
+        if geometry is None:
+            continue
+        border = geometry.boundary if geometry.area > 0.0 else geometry
+        for part in shapely.get_parts(border):
+            x, y = shapely.get_coordinates(part).T
+            ax.plot(x, y, color=INK, linewidth=1.0, zorder=3)
 
 
 def _draw_idle(ax: Axes, xy: FloatArray) -> None:

@@ -226,9 +226,9 @@ def longest_moves(survey: Survey) -> list[float]:
     -------
     list of float
     """
-    captures = survey.captures
-    places = [np.unique(captures.trap[captures.animal == i]) for i in range(survey.n_animals)]
-    return [float(pdist(survey.traps.xy[k]).max()) for k in places if len(k) > 1]
+    animal, at, _ = survey.captures.places
+    places = [np.unique(at[animal == i], axis=0) for i in range(survey.n_animals)]
+    return [float(pdist(xy).max()) for xy in places if len(xy) > 1]
 
 
 def mask_shown(estimate: Estimate) -> pd.DataFrame:
