@@ -34,8 +34,9 @@ def rows_listed(rows: Iterable[object]) -> str:
 
 
 def plural(number: int, word: str) -> str:
-    """Number and noun: ``1 trap``, ``40 traps``."""
-    return f"{number:,} {word}{'' if number == 1 else 's'}"
+    """Number and noun: ``1 trap``, ``40 traps``, ``2 searches``."""
+    ending = "" if number == 1 else "es" if word.endswith("ch") else "s"
+    return f"{number:,} {word}{ending}"
 
 
 def warn(message: str, stacklevel: int = 3) -> None:
