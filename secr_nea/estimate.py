@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy.special import ndtri
 
 from secr_nea._typing import FloatArray
 from secr_nea.diagnosis import Diagnosis
@@ -89,7 +89,7 @@ def z_value(level: float) -> float:
     """
     if not 0.0 < level < 1.0:
         raise DataError(f"level must lie between 0 and 1, such as 0.95; got {level!r}.")
-    return float(stats.norm.ppf(0.5 + level / 2.0))
+    return float(ndtri(0.5 + level / 2.0))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
