@@ -74,6 +74,13 @@ def bench(session: nox.Session) -> None:
     session.run("python", "-m", "pytest", "benchmarks", "--benchmark-only", *session.posargs)
 
 
+@nox.session(default=False)
+def bench_guard(session: nox.Session) -> None:
+    """Fail when a ratio to plain NumPy has dropped below its committed floor by more than noise."""
+    install(session, "bench")
+    session.run("python", "benchmarks/guard.py", *session.posargs)
+
+
 # --- checks: each is a session of its own, and `checks` does them all in one environment ---------
 
 

@@ -17,7 +17,7 @@ from secr_nea.searches import dimensions
 from secr_nea.survey import Survey
 from secr_nea.units import DENSITY_AREA_KM2, M2_PER_KM2
 
-_COARSE_POINTS = 1000
+_COARSE_POINTS = 400
 
 
 def first_sigma(surveys: Sequence[Survey]) -> float:
