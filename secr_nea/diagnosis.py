@@ -93,12 +93,22 @@ def verdict(
         parts.append(
             "but the information matrix is not positive definite, so no standard errors are given"
         )
-    if flat:
-        verb = "is" if len(flat) == 1 else "are"
+    levels = [name for name in flat if not name.endswith(":Intercept")]
+    whole = [name for name in flat if name.endswith(":Intercept")]
+    if whole:
+        verb = "is" if len(whole) == 1 else "are"
         parts.append(
-            f"but {', '.join(flat)} {verb} not determined by the data (a level without "
-            "detections, or terms that go together): no standard error is given there; merge or "
-            "drop the term"
+            f"but {', '.join(whole)} {verb} not determined by the data, so what rests on it is not "
+            "shown: too few animals were seen at several traps, or nobody lives in the reference "
+            "level. Fix sigma from a comparable survey (fixed=), use fewer terms, or report the "
+            "minimum count"
+        )
+    if levels:
+        verb = "is" if len(levels) == 1 else "are"
+        parts.append(
+            f"but {', '.join(levels)} {verb} not determined by the data (a level without "
+            "detections, terms that go together, or a covariate that needs scaling): no standard "
+            "error is given there; merge, scale or drop the term"
         )
     if boundary:
         verb = "stands" if len(boundary) == 1 else "stand"

@@ -26,7 +26,8 @@ class Fingerprint:
     effort : float
         Total effort.
     code : str
-        Hash of captures, traps, effort, masks and covariates.
+        Hash of captures, traps, effort, masks and covariates, and of what the likelihood explains
+        (classes or groups, conditional or not): fits with the same code can be compared by AIC.
     """
 
     n_surveys: int
@@ -58,7 +59,11 @@ def fingerprint_of(model: Model) -> Fingerprint:
     Fingerprint
     """
     surveys = model.surveys
-    text = "|".join(survey.fingerprint for survey in surveys)
+    # What else the likelihood explains: classes and groups their covariate, the conditional
+    # likelihood not how many animals there were.
+    individuals = model.individuals
+    kind = [individuals.variable, str(individuals.grouped), str(model.population == "conditional")]
+    text = "|".join([*(survey.fingerprint for survey in surveys), *kind])
     return Fingerprint(
         len(surveys),
         sum(s.n_animals for s in surveys),

@@ -53,7 +53,7 @@ class FitResult(Estimate):
 
     def predict(
         self,
-        newdata: pd.DataFrame,
+        newdata: pd.DataFrame | Mapping[str, Any] | None = None,
         *,
         parameters: list[str] | None = None,
         level: float = 0.95,
@@ -216,6 +216,13 @@ def fit(
         )
     if isinstance(start, Estimate):
         start = dict(zip(start.names, start.coefficients.tolist(), strict=True))
+    if start is not None and not (
+        isinstance(start, Mapping) and set(start) & set(model.coefficient_names)
+    ):
+        raise ModelError(
+            "start must be a fit, or a mapping of coefficient names to numbers, with names of this "
+            f"model: {', '.join(model.coefficient_names)}."
+        )
     result = FitResult.of(maximise(model, start=start, progress=progress))
     for doubt in doubts(result):
         warnings.warn(doubt, SecrWarning, stacklevel=2)

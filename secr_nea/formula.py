@@ -74,6 +74,26 @@ _KEYWORDS = frozenset(
 )
 
 
+R_TERMS = {
+    "t": "occasion",
+    "T": "occasion_trend",
+    "Session": "session_trend",
+    "b": "detected_before",
+    "B": "detected_last_occasion",
+    "bk": "detected_before_here",
+    "Bk": "detected_last_occasion_here",
+    "k": "trap_detected_before",
+    "K": "trap_detected_last_occasion",
+    "h2": "latent_class (with classes=2)",
+    "h3": "latent_class (with classes=3)",
+    "g": "the name of the group's covariate (with groups=)",
+    "sex": "a word for detection with classes='sex', groups='sex' or population='conditional'",
+    "X": "x",
+    "Y": "y",
+}
+"""Predictors of R's secr and their words here."""
+
+
 def clean_formula(text: str) -> str:
     """Right-hand side of a formula, in formulaic's spelling.
 
@@ -202,6 +222,8 @@ def formula_variables(text: str, available: Iterable[str]) -> tuple[str, ...]:
 def _unknown_variable(text: str, word: str, names: set[str]) -> str:
     near = difflib.get_close_matches(word, sorted(names), n=1, cutoff=0.5)
     hint = f" Did you mean {near[0]!r}?" if near else ""
+    if word in R_TERMS:
+        hint = f" R's {word} is {R_TERMS[word]} here."
     return (
         f"The formula {text!r} uses {word!r}, which is not among the covariates here.{hint} "
         f"Available: {', '.join(sorted(names)) or 'none'}."

@@ -253,7 +253,8 @@ def maximise(
             f"Every parameter is fixed ({', '.join(model.parameters)}), so there is nothing to "
             "estimate; leave one of them out of fixed=, or use log_likelihood."
         )
-    with tqdm(desc="fit", unit=" evaluations", delay=3.0, leave=False, disable=not progress) as bar:
+    bar = tqdm(desc="fit", unit=" evaluations", delay=3.0, leave=False, disable=not progress)
+    with bar, np.errstate(all="ignore"):
         search = _Search.of(model, lambda: bar.update())
         starts = crude_starts(model)
         if start is not None:

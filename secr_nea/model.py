@@ -46,6 +46,21 @@ from secr_nea.parameters import (
 from secr_nea.survey import Survey, as_surveys
 from secr_nea.units import M2_PER_KM2
 
+R_WORDS = {
+    "model": "one keyword per parameter, such as D='~ elev', lambda0='~ 1'",
+    "detectfn": "detection='HHN'",
+    "hcov": "classes='sex'",
+    "CL": "population='conditional'",
+    "link": "links={'D': 'identity'}",
+    "binomN": "the detector 'count', 'binary' or 'binomial' of the traps",
+    "details": "keyword arguments of their own (docs: coming from R secr)",
+    "mask": "sn.Survey(captures, mask)",
+    "buffer": "HabitatMask.around(captures, buffer='auto')",
+    "g0": "detection='half_normal' has g0; a hazard function has lambda0",
+    "lambda0": "detection='hazard_half_normal' has lambda0; a probability function has g0",
+}
+"""What users of R's secr may type, and the word for it here."""
+
 POPULATIONS = ("poisson", "binomial", "conditional")
 """How the number of animals enters: Poisson, a fixed number, or given those that were detected."""
 
@@ -494,6 +509,7 @@ def _check_names(names: Sequence[str], given: set[str], function: DetectionFunct
         return
     near = difflib.get_close_matches(unknown[0], names, n=1, cutoff=0.5)
     hint = f" Did you mean {near[0]!r}?" if near else ""
+    hint = next((f" In this library: {R_WORDS[w]}." for w in unknown if w in R_WORDS), hint)
     raise ModelError(
         f"{', '.join(unknown)} is not a parameter of {function.name}.{hint} "
         f"Its parameters are {', '.join(names)} (or a0 for {function.amplitude})."

@@ -82,8 +82,10 @@ def _header(estimate: Estimate) -> list[str]:
         f"{model.detection.name}: {formulas}",
         str(estimate.fingerprint),
         f"logL {estimate.log_likelihood:.4f}, {estimate.n_parameters} coefficients, "
-        f"AIC {estimate.aic:.2f}, AICc {estimate.aicc:.2f}",
+        f"AIC {estimate.aic:.2f}, AICc "
+        + (f"{estimate.aicc:.2f}" if np.isfinite(estimate.aicc) else "- (too few animals)"),
         estimate.diagnosis.message,
+        *(f"Doubt: {d}" for d in inference.doubts(estimate) if d != estimate.diagnosis.message),
     ]
 
 

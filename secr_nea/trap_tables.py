@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
+from scipy.spatial import cKDTree
 
 from secr_nea import _checks, _columns
 from secr_nea._crs import describe, same_crs
@@ -137,6 +138,24 @@ def _one_kind(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     except (TypeError, ValueError):
         array = _checks.read_only(values, object)
     return array
+
+
+def warn_strange_layout(xy: FloatArray, ids: tuple[str, ...]) -> None:
+    """SecrWarning when an array is tiny (kilometres?) or one trap is far from all others."""
+    if len(xy) < 5:
+        return
+    nearest = np.asarray(cKDTree(xy).query(xy, k=2)[0][:, 1])
+    typical = float(np.median(nearest))
+    if 0.0 < typical < 20.0 and float(np.ptp(xy, axis=0).max()) < 500.0:
+        _checks.warn(
+            f"The traps are {typical:.3g} m from each other. If the coordinates are kilometres, "
+            "multiply them by 1000.",
+            4,
+        )
+    far = np.flatnonzero((nearest > 20.0 * typical) & (nearest > 50_000.0))
+    if typical > 0.0 and far.size:
+        told = _checks.listed([f"{ids[k]} ({nearest[k] / 1000.0:,.0f} km)" for k in far])
+        _checks.warn(f"Far from every other trap: {told}. Is a digit of a coordinate missing?", 4)
 
 
 def warn_same_place(xy: FloatArray, ids: tuple[str, ...]) -> None:

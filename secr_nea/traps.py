@@ -26,6 +26,7 @@ from secr_nea.trap_tables import (
     joined_contents,
     varying_arrays,
     warn_same_place,
+    warn_strange_layout,
 )
 
 if TYPE_CHECKING:
@@ -125,6 +126,7 @@ class TrapArray:
         system = as_crs(crs)
         check_metres(points, system, "trap")
         warn_same_place(points, ids)
+        warn_strange_layout(points, ids)
         kinds = canonical_detectors(detector, ids)
         put = object.__setattr__
         put(self, "xy", points)

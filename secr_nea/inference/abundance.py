@@ -227,6 +227,10 @@ def _row(
     realised, realised_se, method = _realised(
         places, inside, own_inside, share, expected_var - expected, variance
     )
+    if expected_se > FLAT_SE * expected:
+        # The data do not determine how many there are: no number is shown.
+        expected = expected_se = realised = realised_se = np.nan
+        method = "none"
     lower, upper = lognormal_interval(expected, expected_se, level)
     known = float(share.sum())
     realised_lower, realised_upper = lognormal_interval(realised, realised_se, level, known)

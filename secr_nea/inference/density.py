@@ -154,8 +154,9 @@ def density_surface(
     se = np.abs(link.slope(point.predictor)) * point.predictor_se
     if link.name == "log":
         se = point.value * np.sqrt(np.expm1(point.predictor_se**2))
+    known = np.where(np.isnan(point.predictor_se), np.nan, point.value)
     layers = {
-        "density": point.value,
+        "density": known,
         "se": se,
         "lower": link.inverse(point.predictor - z * point.predictor_se),
         "upper": link.inverse(point.predictor + z * point.predictor_se),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,7 +21,7 @@ _MOST_ROWS = 24
 
 def predict(
     estimate: Estimate,
-    newdata: pd.DataFrame,
+    newdata: pd.DataFrame | Mapping[str, Any] | None = None,
     *,
     parameters: list[str] | None = None,
     level: float = 0.95,
@@ -29,8 +31,9 @@ def predict(
     Parameters
     ----------
     estimate : Estimate
-    newdata : DataFrame, n_rows rows
-        The covariates of the formulas, on the scale on which they were fitted.
+    newdata : DataFrame or mapping of name to values, n_rows rows, optional
+        The covariates of the formulas, on the scale on which they were fitted; without it the
+        parameters are given at reference values, as by `real_parameters`.
     parameters : list of str, optional
         Which parameters; by default all whose covariates ``newdata`` has.
     level : float
@@ -49,6 +52,10 @@ def predict(
         If a covariate is missing or has a level that the model has not seen.
     """
     known = estimate.model.parameters
+    if newdata is None:
+        table = real_parameters(estimate, level=level)
+        return table if parameters is None else table[table["parameter"].isin(parameters)]
+    newdata = pd.DataFrame(newdata)
     if parameters is None:
         parameters = [
             name
@@ -90,7 +97,8 @@ def _natural(
         sd = np.sqrt(np.maximum(np.einsum("ij,jk,ik->i", rows, block, rows), 0.0))
         # What rests on a flat coefficient is not determined either; sums that are known remain.
         sd = np.where(sd > FLAT_SE, np.nan, sd)
-    value = parameter.link.inverse(eta)
+    # A number that the data do not determine is not shown.
+    value = np.where(np.isnan(sd), np.nan, parameter.link.inverse(eta))
     se = np.abs(parameter.link.slope(eta)) * sd
     if parameter.link.name == "log":
         se = value * np.sqrt(np.expm1(sd**2))
