@@ -403,7 +403,7 @@ def _refit(target: _Scaled, point: _Point, change: FloatArray) -> _Point:
     now = _Point(point.u, value, gradient, point.hessian + np.diag(change))
     for _ in range(10):
         gain, move = _newton(now)
-        if gain < 1e-5:
+        if gain < 1e-2 * _GAIN:
             return _summit(target, now.u)
         value, gradient = target(now.u - move)
         if not value < now.value:

@@ -104,8 +104,8 @@ def _many_parameters(estimate: Estimate) -> list[str]:
     if n >= 4 * k:
         return []
     return [
-        f"{k:.3g} coefficients were estimated from {n} animals; with fewer than about 4 animals for "
-        "each, AICc and the intervals are not to be trusted. Simplify the model."
+        f"{k:.3g} coefficients were estimated from {n} animals; with fewer than about 4 animals "
+        "for each, AICc and the intervals are not to be trusted. Simplify the model."
     ]
 
 
