@@ -16,7 +16,7 @@ NEAR_NULL = 0.05
 
 # Smoothing parameters are kept within this factor of the number of animals: beyond it a smooth is
 # straight, or free, for every purpose.
-_WIDEST = 1e6
+_WIDEST = 1e5
 _LARGEST_FALL = 4.0  # of a log smoothing parameter between two fits
 
 

@@ -226,7 +226,7 @@ def test_smooths_by_a_factor_have_the_columns_of_their_level(frame):
         ("~ s(x, k=5, sp=-1)", "sp = -1 cannot be used"),
         ("~ s(x, k=5, fx=True, sp=1)", "not beside fx=True"),
         ("~ s(x, k=5):s(y, k=5)", "use te"),
-        ("~ I(2 * s(x, k=5)[1])", "must stand alone"),
+        ("~ scale(s(x, k=5))", "must stand alone"),
         ("~ s(x, k=4) + s(x, y, k=6)", "cannot be told from"),
     ],
 )
