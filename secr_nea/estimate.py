@@ -14,6 +14,7 @@ from secr_nea._typing import FloatArray
 from secr_nea.diagnosis import Diagnosis
 from secr_nea.errors import DataError
 from secr_nea.model import Model
+from secr_nea.smoothing import Smoothing
 
 
 @dataclass(frozen=True)
@@ -108,9 +109,13 @@ class Estimate:
         Link scale, in the order of ``model.coefficient_names``.
     covariance : float64 array, shape (n_coefficients, n_coefficients)
         Inverse of the observed information, so with huge variances where coefficients are flat;
-        nan where the information is not positive definite.
+        nan where the information is not positive definite. With penalised smooths the information
+        includes the penalty (Bayesian covariance).
     log_likelihood : float
+        Never with a penalty.
     diagnosis : Diagnosis
+    smoothing : Smoothing or None
+        How smooth the penalised smooths came out; None without any.
     """
 
     model: Model
@@ -118,6 +123,7 @@ class Estimate:
     covariance: FloatArray
     log_likelihood: float
     diagnosis: Diagnosis
+    smoothing: Smoothing | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -128,6 +134,11 @@ class Estimate:
     def n_parameters(self) -> int:
         """Number of estimated coefficients."""
         return len(self.coefficients)
+
+    @property
+    def effective_parameters(self) -> float:
+        """Number of coefficients, with the effective degrees of freedom of penalised smooths."""
+        return self.n_parameters - (self.smoothing.shrinkage if self.smoothing else 0.0)
 
     @cached_property
     def fingerprint(self) -> Fingerprint:
@@ -143,13 +154,13 @@ class Estimate:
 
     @property
     def aic(self) -> float:
-        """Akaike's criterion, -2 logL + 2 K."""
-        return -2.0 * self.log_likelihood + 2.0 * self.n_parameters
+        """Akaike's criterion, -2 logL + 2 K; penalised smooths count by their effective freedom."""
+        return -2.0 * self.log_likelihood + 2.0 * self.effective_parameters
 
     @property
     def aicc(self) -> float:
         """AIC for small samples, with n = number of animals; inf when n <= K + 1."""
-        n, k = self.fingerprint.n_animals, self.n_parameters
+        n, k = self.fingerprint.n_animals, self.effective_parameters
         return self.aic + 2.0 * k * (k + 1) / (n - k - 1) if n > k + 1 else np.inf
 
     def coefficient_table(self, level: float = 0.95) -> pd.DataFrame:

@@ -40,6 +40,8 @@ class FitResult(Estimate):
     covariance : float64 array, shape (n_coefficients, n_coefficients)
     log_likelihood : float
     diagnosis : Diagnosis
+    smoothing : Smoothing or None
+        Smoothing parameters and effective degrees of freedom of penalised smooths.
     """
 
     @classmethod
@@ -85,6 +87,16 @@ class FitResult(Estimate):
     ) -> xarray.Dataset:
         """Density per 100 km2 on its grid; see `secr_nea.inference.density_surface`."""
         return inference.density_surface(self, survey=survey, group=group, mask=mask, level=level)
+
+    def extrapolation(
+        self,
+        mask: HabitatMask | None = None,
+        *,
+        survey: str | None = None,
+        group: str | None = None,
+    ) -> pd.DataFrame:
+        """Covariates beyond what was sampled; see `secr_nea.inference.extrapolation`."""
+        return inference.extrapolation(self, mask, survey=survey, group=group)
 
     def abundance(
         self,
@@ -175,7 +187,8 @@ def fit(
     **formulas : str
         Formula of each real parameter, ``"~ 1"`` unless given: ``D`` (animals per 100 km2),
         ``lambda0`` or ``g0`` (per unit effort) or ``a0`` (km2 per unit effort), ``sigma``
-        (metres), ``z``, ``w``.
+        (metres), ``z``, ``w``. Smooth functions are ``s(rugged, k=8)`` or ``s(x, y, k=15)``,
+        penalised unless ``fx=True``.
 
     Returns
     -------

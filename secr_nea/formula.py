@@ -16,12 +16,15 @@ import numpy as np
 import pandas as pd
 from formulaic import ModelSpec, model_matrix
 from formulaic.errors import DataMismatchWarning
+from formulaic.materializers.types import FactorValues
+from formulaic.transforms import stateful_transform
 
 from secr_nea._typing import FloatArray
 from secr_nea.errors import FormulaError
+from secr_nea.smooths import Basis, Smooth, points_of, smooth_basis
 
 _WORD = re.compile(r"(?<![\w.'\"\[])[^\W\d]\w*(?!\w)")
-# What formulas may call: formulaic's transforms and a few functions of NumPy.
+# What formulas may call: formulaic's transforms, smooths, and a few functions of NumPy.
 ALLOWED_CALLS = frozenset(
     [
         "bs",
@@ -29,6 +32,8 @@ ALLOWED_CALLS = frozenset(
         "cs",
         "cc",
         "poly",
+        "s",
+        "te",
         "scale",
         "center",
         "standardize",
@@ -60,6 +65,9 @@ _KEYWORDS = frozenset(
         "upper_bound",
         "extrapolation",
         "constraints",
+        "k",
+        "fx",
+        "sp",
         "None",
         "True",
         "False",
@@ -92,6 +100,35 @@ R_TERMS = {
     "Y": "y",
 }
 """Predictors of R's secr and their words here."""
+
+
+def _smooth_transform(kind: str) -> Any:
+    """A call of formulas that makes the columns of a smooth and remembers its basis."""
+
+    def transform(
+        covariate: Any,
+        *others: Any,
+        k: int | None = None,
+        fx: bool = False,
+        sp: float | None = None,
+        _state: dict[str, Basis],
+    ) -> Any:
+        covariates = [covariate, *others]
+        if "basis" not in _state:
+            _state["basis"] = smooth_basis(kind, covariates, k, fx=fx, sp=sp)
+        columns = _state["basis"](points_of(kind, covariates))
+        return FactorValues(
+            {j + 1: column for j, column in enumerate(columns.T)},
+            kind="numerical",
+            spans_intercept=False,
+            format="{name}[{field}]",
+            encoded=False,
+        )
+
+    return stateful_transform(transform)
+
+
+_TRANSFORMS = {kind: _smooth_transform(kind) for kind in ("s", "te")}
 
 
 def clean_formula(text: str) -> str:
@@ -245,6 +282,8 @@ class Design:
         The columns of the data that the formula uses.
     spec : formulaic.ModelSpec
         Remembered levels, knots and scalings.
+    smooths : tuple of Smooth
+        The smooth functions that a fit penalises, with their columns.
     """
 
     text: str
@@ -252,6 +291,7 @@ class Design:
     columns: tuple[str, ...]
     variables: tuple[str, ...]
     spec: ModelSpec
+    smooths: tuple[Smooth, ...] = ()
 
     def apply(self, frame: pd.DataFrame) -> FloatArray:
         """Design matrix of new data with the remembered levels, knots and scalings.
@@ -302,7 +342,39 @@ def design(text: str, frame: pd.DataFrame, what: str) -> Design:
         raise FormulaError(f"The formula {text!r} for {what} has no columns; use '~ 1'.")
     _check_rank(matrix, columns, text, what)
     matrix.setflags(write=False)
-    return Design(text, matrix, columns, variables, spec)
+    return Design(text, matrix, columns, variables, spec, _smooths(spec, columns, text))
+
+
+def _smooths(spec: ModelSpec, columns: tuple[str, ...], text: str) -> tuple[Smooth, ...]:
+    """Penalised smooths of a formula; beside a factor, one for each of its levels."""
+    found = []
+    for call, state in spec.transform_state.items():
+        basis = state.get("basis") if isinstance(state, dict) else None
+        if not isinstance(basis, Basis) or not basis.penalised:
+            continue
+        groups: dict[str, list[int]] = {}
+        own = re.compile(rf"(.*?){re.escape(call)}\[\d+\](.*)")
+        for term, place in spec.term_slices.items():
+            if call not in [factor.expr for factor in term.factors]:
+                continue
+            for j in range(place.start, place.stop):
+                match = own.fullmatch(columns[j])
+                if match is None or re.search(r"\b(s|te)\(", match[1] + match[2]):
+                    raise FormulaError(_UNCLEAR.format(call=call, text=text))
+                groups.setdefault(f"{match[1]}{call}{match[2]}", []).append(j)
+        if not groups or any(len(places) != basis.n_columns for places in groups.values()):
+            raise FormulaError(_UNCLEAR.format(call=call, text=text))
+        found += [
+            Smooth(label, np.array(places), basis.penalties, basis.sp)
+            for label, places in groups.items()
+        ]
+    return tuple(sorted(found, key=lambda smooth: int(smooth.columns[0])))
+
+
+_UNCLEAR = (
+    "In the formula {text!r}, {call} must stand alone or beside a factor or a number (f:s(x)). "
+    "For a product of smooths use te(x, y); for anything else give fx=True."
+)
 
 
 def _materialise(
@@ -328,9 +400,11 @@ def _materialise(
         warnings.simplefilter("error", DataMismatchWarning)
         try:
             if isinstance(formula, ModelSpec):
-                built: Any = formula.get_model_matrix(data, context={})
+                built: Any = formula.get_model_matrix(data, context=_TRANSFORMS)
             else:
-                built = model_matrix(formula, data, context={}, na_action="raise", output="numpy")
+                built = model_matrix(
+                    formula, data, context=_TRANSFORMS, na_action="raise", output="numpy"
+                )
         except DataMismatchWarning as error:
             raise FormulaError(
                 f"New data for {text!r} have a level that the model has not seen: {error}"

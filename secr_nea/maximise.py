@@ -17,6 +17,7 @@ from secr_nea.estimate import Estimate
 from secr_nea.individuals import LATENT
 from secr_nea.likelihood import Likelihood, likelihood_of
 from secr_nea.model import Model
+from secr_nea.smoothing import Penalties, Smoothing
 from secr_nea.start import chained_start, crude_starts, first_sigma
 
 _GAIN = 1e-6  # log-likelihood that may be left at a maximum
@@ -27,11 +28,15 @@ _COARSE_POINTS = 3000  # a larger mask is first tried at about this many points
 
 @dataclass(frozen=True)
 class _Scaled:
-    """Minus the log-likelihood in units of the predictors: u_j = beta_j * root mean square x_j."""
+    """Minus the log-likelihood in units of the predictors: u_j = beta_j * root mean square x_j.
+
+    With penalised smooths the penalty 1/2 sum_j stiffness_j u_j^2 is added.
+    """
 
     likelihood: Likelihood
     scale: FloatArray
     tick: Callable[[], None]
+    stiffness: FloatArray | None = None
     recent: list[tuple[FloatArray, tuple[float, FloatArray]]] = field(default_factory=list)
 
     @classmethod
@@ -44,6 +49,13 @@ class _Scaled:
         return cls(likelihood, scale, tick)
 
     def __call__(self, u: FloatArray) -> tuple[float, FloatArray]:
+        value, gradient = self.plain(u)
+        if self.stiffness is None:
+            return value, gradient
+        return value + self.penalty(u), gradient + self.stiffness * u
+
+    def plain(self, u: FloatArray) -> tuple[float, FloatArray]:
+        """Minus the log-likelihood and its derivative, without a penalty."""
         # A search ends where the next one begins: the last few answers are remembered.
         for known, answer in self.recent:
             if np.array_equal(known, u):
@@ -54,14 +66,20 @@ class _Scaled:
         del self.recent[:-4]
         return self.recent[-1][1]
 
+    def penalty(self, u: FloatArray) -> float:
+        """What the penalty takes from the log-likelihood."""
+        return 0.0 if self.stiffness is None else 0.5 * float(self.stiffness @ u**2)
+
     def hessian(self, u: FloatArray, step: FloatArray) -> FloatArray:
-        """Second derivatives by central differences of the gradient."""
+        """Second derivatives by central differences of the gradient (the penalty's are exact)."""
         rows = []
         for j, h in enumerate(step):
             shift = np.zeros_like(u)
             shift[j] = h
-            rows.append((self(u + shift)[1] - self(u - shift)[1]) / (2.0 * h))
+            rows.append((self.plain(u + shift)[1] - self.plain(u - shift)[1]) / (2.0 * h))
         hessian = np.array(rows)
+        if self.stiffness is not None:
+            hessian = hessian + np.diag(self.stiffness)
         return np.asarray(0.5 * (hessian + hessian.T))
 
 
@@ -240,7 +258,9 @@ def maximise(
     BFGS with the exact gradient, preconditioned by a difference Hessian, first on a thinned mask
     when the mask is large; then Newton steps on the full mask with the Hessian from central
     differences of the gradient, whose inverse is the covariance. Further starting values are
-    tried when the first does not end at a proper maximum.
+    tried when the first does not end at a proper maximum. Where formulas have penalised smooths,
+    the penalised log-likelihood is maximised, and smoothing parameters and coefficients are
+    estimated in turn (see `secr_nea.smoothing`).
     """
     began = time.perf_counter()
     if not any(survey.n_animals for survey in model.surveys):
@@ -269,8 +289,12 @@ def maximise(
         best = search.climb(begin)
         if model.individuals.variable == LATENT or not _is_maximum(best, search.full):
             best = search.look_elsewhere(best, begin[0], starts[1:_MOST_STARTS])
+        target, smoothing = search.full, None
+        if search.penalties is not None:
+            target, best, smoothing = _smooth(search.full, search.penalties, best)
         evaluations = search.n_evaluations
-    return _estimate(search.full, best, evaluations, time.perf_counter() - began)
+    seconds = time.perf_counter() - began
+    return replace(_estimate(target, best, evaluations, seconds), smoothing=smoothing)
 
 
 @dataclass(frozen=True)
@@ -280,14 +304,22 @@ class _Search:
     full: _Scaled
     thin: _Scaled
     already: int
+    penalties: Penalties | None
 
     @classmethod
     def of(cls, model: Model, tick: Callable[[], None]) -> _Search:
         likelihood = likelihood_of(model)
         every = _coarse(model)
         full = _Scaled.of(likelihood, tick)
-        thin = _Scaled(likelihood.thinned(every), full.scale, tick) if every > 1 else full
-        return cls(full, thin, likelihood.n_evaluations)
+        penalties = None
+        if model.smooths:
+            n_animals = sum(survey.n_animals for survey in model.surveys)
+            penalties = Penalties.of(model.smooths, full.scale, n_animals)
+            full = replace(full, stiffness=penalties.stiffness(penalties.start))
+        thin = full
+        if every > 1:
+            thin = replace(full, likelihood=likelihood.thinned(every), recent=[])
+        return cls(full, thin, likelihood.n_evaluations, penalties)
 
     @property
     def n_evaluations(self) -> int:
@@ -328,6 +360,57 @@ class _Search:
                 again = self.climb((u, None))
                 best = again if again.value < best.value - 1e-9 else best
         return best
+
+
+_MOST_FITS = 30  # penalised fits in search of the smoothing parameters
+_SAME_EDF = 1e-3  # effective degrees of freedom that smoothing parameters need not be told apart by
+
+
+def _smooth(
+    target: _Scaled, penalties: Penalties, point: _Point
+) -> tuple[_Scaled, _Point, Smoothing]:
+    """Smoothing parameters and coefficients in turn, each fit from the one before."""
+    now = penalties.start
+    settled = False
+    names = target.likelihood.model.coefficient_names
+    for n_fits in range(1, _MOST_FITS + 1):
+        stiffness = penalties.stiffness(now)
+        information = point.hessian - np.diag(stiffness)
+        if not np.isfinite(information).all():
+            break
+        slope = stiffness * point.u - point.gradient
+        new = penalties.update(now, point.u, slope, information)
+        edf = [_edf(penalties, values, information) for values in (now, new)]
+        settled = bool(np.abs(edf[1] - edf[0]).max() < _SAME_EDF)
+        if settled or n_fits == _MOST_FITS:
+            break
+        now = new
+        target = replace(target, stiffness=penalties.stiffness(now))
+        point = _refit(target, point, penalties.stiffness(now) - stiffness)
+    covariance = np.nan_to_num(_covariance(point, names)[0], nan=0.0)
+    marginal = penalties.log_marginal(-point.value, point.hessian, now)
+    return target, point, penalties.record(now, covariance, marginal, n_fits, settled)
+
+
+def _edf(penalties: Penalties, parameters: FloatArray, information: FloatArray) -> FloatArray:
+    """Effective degrees of freedom were the information the same at other smoothing parameters."""
+    whole = information + np.diag(penalties.stiffness(parameters))
+    return penalties.edf(np.asarray(np.linalg.pinv(whole, hermitian=True)), parameters)
+
+
+def _refit(target: _Scaled, point: _Point, change: FloatArray) -> _Point:
+    """Penalised maximum for a changed penalty: Newton steps with the information at hand."""
+    value, gradient = target(point.u)
+    now = _Point(point.u, value, gradient, point.hessian + np.diag(change))
+    for _ in range(10):
+        gain, move = _newton(now)
+        if gain < 1e-2 * _GAIN:
+            return _summit(target, now.u)
+        value, gradient = target(now.u - move)
+        if not value < now.value:
+            break
+        now = _Point(now.u - move, value, gradient, now.hessian)
+    return _summit(target, _search(target, now.u, now.hessian, 2e-3))
 
 
 def _is_maximum(point: _Point, target: _Scaled) -> bool:
@@ -371,4 +454,5 @@ def _estimate(target: _Scaled, point: _Point, evaluations: int, seconds: float) 
         seconds=seconds,
         message=verdict(converged, definite, names, boundary),
     )
-    return Estimate(model, coefficients, scaled, -point.value, diagnosis)
+    log_likelihood = -point.value + target.penalty(point.u)
+    return Estimate(model, coefficients, scaled, log_likelihood, diagnosis)

@@ -43,6 +43,7 @@ from secr_nea.parameters import (
     fixed_parameter,
     sum_by_row,
 )
+from secr_nea.smooths import Smooth
 from secr_nea.survey import Survey, as_surveys
 from secr_nea.units import M2_PER_KM2
 
@@ -317,6 +318,11 @@ class Model:
     def n_coefficients(self) -> int:
         """Number of coefficients to be estimated."""
         return len(self.coefficient_names)
+
+    @property
+    def smooths(self) -> tuple[Smooth, ...]:
+        """Penalised smooths of all formulas, in the order of their coefficients."""
+        return tuple(smooth for p in self.parameters.values() for smooth in p.smooths)
 
     def coefficients(self, values: Mapping[str, float] | Iterable[float]) -> FloatArray:
         """Coefficients as an array in the order of `coefficient_names`.

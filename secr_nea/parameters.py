@@ -11,6 +11,7 @@ from secr_nea._typing import FloatArray, IntArray
 from secr_nea.errors import ModelError
 from secr_nea.formula import Design
 from secr_nea.links import Link
+from secr_nea.smooths import Smooth
 
 DEFAULT_LINKS = {
     "D": "log",
@@ -97,6 +98,12 @@ class Parameter:
         """Names such as ``"D:Intercept"`` or ``"a0:topo[T.ridge]"``."""
         columns = self.design.columns if self.design is not None else ()
         return tuple(f"{self.name}:{column}" for column in columns)
+
+    @property
+    def smooths(self) -> tuple[Smooth, ...]:
+        """Penalised smooths of its formula, placed among all coefficients of the model."""
+        own = self.design.smooths if self.design is not None else ()
+        return tuple(smooth.among(self.name, self.start) for smooth in own)
 
     @property
     def text(self) -> str:

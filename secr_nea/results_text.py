@@ -55,7 +55,7 @@ def _tables(estimate: Estimate) -> list[tuple[str, pd.DataFrame]]:
             "unit": real["unit"],
         }
     )
-    coefficients = estimate.coefficient_table()
+    coefficients = _plain_coefficients(estimate)
     link = pd.DataFrame(
         {
             "coefficient": coefficients.index,
@@ -67,7 +67,24 @@ def _tables(estimate: Estimate) -> list[tuple[str, pd.DataFrame]]:
             "95 % interval": _intervals(coefficients),
         }
     )
-    return [("Estimates", shown), ("Coefficients (link scale)", link)]
+    tables = [("Estimates", shown), ("Coefficients (link scale)", link)]
+    return [*tables, *_smooth_tables(estimate)]
+
+
+def _plain_coefficients(estimate: Estimate) -> pd.DataFrame:
+    """Coefficients but for those of penalised smooths, which mean nothing one by one."""
+    hidden = [smooth.columns for smooth in estimate.model.smooths]
+    table = estimate.coefficient_table()
+    return table.drop(index=[estimate.names[j] for columns in hidden for j in columns])
+
+
+def _smooth_tables(estimate: Estimate) -> list[tuple[str, pd.DataFrame]]:
+    """Effective degrees of freedom of each penalised smooth; nothing without any."""
+    if estimate.smoothing is None:
+        return []
+    table = estimate.smoothing.to_dataframe().reset_index()
+    table["edf"] = [f"{edf:.2f}" for edf in table["edf"]]
+    return [("Smooths (effective degrees of freedom)", table)]
 
 
 def _intervals(table: pd.DataFrame) -> list[str]:
@@ -78,10 +95,13 @@ def _intervals(table: pd.DataFrame) -> list[str]:
 def _header(estimate: Estimate) -> list[str]:
     model = estimate.model
     formulas = ", ".join(f"{name} {p.text}" for name, p in model.parameters.items())
+    effective = (
+        "" if estimate.smoothing is None else f" ({estimate.effective_parameters:.2f} effective)"
+    )
     return [
         f"{model.detection.name}: {formulas}",
         str(estimate.fingerprint),
-        f"logL {estimate.log_likelihood:.4f}, {estimate.n_parameters} coefficients, "
+        f"logL {estimate.log_likelihood:.4f}, {estimate.n_parameters} coefficients{effective}, "
         f"AIC {estimate.aic:.2f}, AICc "
         + (f"{estimate.aicc:.2f}" if np.isfinite(estimate.aicc) else "- (too few animals)"),
         estimate.diagnosis.message,

@@ -144,7 +144,7 @@ def warn_strange_layout(xy: FloatArray, ids: tuple[str, ...]) -> None:
     """SecrWarning when an array is tiny (kilometres?) or one trap is far from all others."""
     if len(xy) < 5:
         return
-    nearest = np.asarray(cKDTree(xy).query(xy, k=2)[0][:, 1])
+    nearest = np.asarray(cKDTree(xy).query(xy, k=2)[0]).reshape(-1, 2)[:, 1]
     typical = float(np.median(nearest))
     if 0.0 < typical < 20.0 and float(np.ptp(xy, axis=0).max()) < 500.0:
         _checks.warn(

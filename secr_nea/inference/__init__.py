@@ -3,7 +3,7 @@
 from secr_nea.inference.abundance import abundance
 from secr_nea.inference.activity import activity_center
 from secr_nea.inference.classes import class_densities, class_membership, class_ratio
-from secr_nea.inference.density import density_surface
+from secr_nea.inference.density import density_surface, extrapolation
 from secr_nea.inference.derived import derived_density
 from secr_nea.inference.detectability import effective_sampling_area, pdot
 from secr_nea.inference.doubts import doubts
@@ -22,6 +22,7 @@ __all__ = [
     "doubts",
     "effective_area_by_buffer",
     "effective_sampling_area",
+    "extrapolation",
     "pdot",
     "predict",
     "real_parameters",

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
-from secr_nea._typing import FloatArray
+from secr_nea._typing import BoolArray, FloatArray
 from secr_nea.diagnosis import FLAT_SE
-from secr_nea.errors import ModelError
+from secr_nea.errors import DataError, ModelError
 from secr_nea.estimate import Estimate, z_value
 from secr_nea.frames import density_frame
-from secr_nea.inference.detectability import population_index, survey_index
+from secr_nea.inference.detectability import pdot, population_index, survey_index
 from secr_nea.likelihood import likelihood_of
 from secr_nea.mask import HabitatMask
 
@@ -59,12 +60,8 @@ def point_density(estimate: Estimate, p: int, mask: HabitatMask | None = None) -
     ModelError
         If the model has no density (conditional likelihood).
     """
+    _require_density(estimate)
     model = estimate.model
-    if "D" not in model.parameters:
-        raise ModelError(
-            "The conditional likelihood has no model of density; use derived_density, or fit "
-            "with population='poisson'."
-        )
     parameter = model.parameters["D"]
     rows = design_rows(estimate, p, mask)
     own = estimate.coefficients[parameter.slice]
@@ -82,6 +79,14 @@ def point_density(estimate: Estimate, p: int, mask: HabitatMask | None = None) -
     return PointDensity(parameter.link.inverse(predictor), gradient, predictor, sd)
 
 
+def _require_density(estimate: Estimate) -> None:
+    if "D" not in estimate.model.parameters:
+        raise ModelError(
+            "The conditional likelihood has no model of density; use derived_density, or fit "
+            "with population='poisson'."
+        )
+
+
 def design_rows(estimate: Estimate, p: int, mask: HabitatMask | None) -> FloatArray:
     """Design matrix of density at the points of a mask, (n_points, n_coefficients of D)."""
     model = estimate.model
@@ -92,15 +97,35 @@ def design_rows(estimate: Estimate, p: int, mask: HabitatMask | None) -> FloatAr
         return np.empty((where.n_points, 0))
     if mask is None:
         return np.asarray(parameter.rows[item.density_rows])
+    return parameter.design.apply(density_covariates(estimate, p, mask))
+
+
+def density_covariates(estimate: Estimate, p: int, mask: HabitatMask) -> pd.DataFrame:
+    """Covariates of the density formula at the points of a mask.
+
+    Parameters
+    ----------
+    estimate : Estimate
+    p : int
+        Which population (survey, or survey and group).
+    mask : HabitatMask
+
+    Returns
+    -------
+    DataFrame, n_points rows
+        One column for each variable of the formula.
+    """
+    model = estimate.model
+    design = model.parameters["D"].design
+    variables = () if design is None else design.variables
+    item = likelihood_of(model).populations[p]
     # Only the asked population is predicted; the others lend their names to the factors.
     masks = [survey.mask.subset(np.arange(1)) for survey in model.surveys]
     masks[item.survey] = mask
-    frame = density_frame(
-        model.surveys, parameter.design.variables, model.location, masks, model.individuals
-    )
+    frame = density_frame(model.surveys, variables, model.location, masks, model.individuals)
     n_groups = model.individuals.n_levels if model.individuals.grouped else 1
     begin = item.survey * n_groups + item.group * mask.n_points
-    return parameter.design.apply(frame.iloc[begin : begin + mask.n_points].reset_index(drop=True))
+    return frame.iloc[begin : begin + mask.n_points].reset_index(drop=True)
 
 
 def density_surface(
@@ -130,7 +155,8 @@ def density_surface(
     -------
     xarray.Dataset
         Variables ``density``, ``se``, ``lower``, ``upper`` (animals per 100 km2) and ``cv`` over
-        (y, x) in metres, nan outside the mask, with the CRS of the mask.
+        (y, x) in metres, nan outside the mask, with the CRS of the mask; and ``extrapolated``
+        (bool), true where a covariate is beyond what was sampled (see `extrapolation`).
 
     Raises
     ------
@@ -142,7 +168,8 @@ def density_surface(
     Notes
     -----
     The surface is what the covariates of the formula say; it is not where the detected animals
-    live (see `activity_center`). Away from the sampled range of covariates it extrapolates.
+    live (see `activity_center`). Where
+    ``extrapolated`` is true it rests on the shape of the formula alone.
     """
     import xarray
 
@@ -164,6 +191,9 @@ def density_surface(
     unit = "animals per 100 km2"
     arrays = {name: where.to_xarray(value, name=name, units=unit) for name, value in layers.items()}
     arrays["cv"] = where.to_xarray(se / point.value, name="cv", units="1")
+    beyond = extrapolation(estimate, mask, survey=survey, group=group).any(axis=1)
+    flags = where.to_xarray(beyond.to_numpy(dtype=np.float64), name="extrapolated", units="1")
+    arrays["extrapolated"] = (flags == 1.0).assign_attrs(flags.attrs)
     surface = xarray.Dataset(arrays)
     surface.attrs = {
         "title": "Density of animals from spatial capture-recapture",
@@ -172,3 +202,90 @@ def density_surface(
         "survey": estimate.model.surveys[b].name,
     }
     return surface
+
+
+SAMPLED_SHARE = 0.95
+"""The points of highest p.(x) with this share of the effective sampling area count as sampled."""
+
+
+def extrapolation(
+    estimate: Estimate,
+    mask: HabitatMask | None = None,
+    *,
+    survey: str | None = None,
+    group: str | None = None,
+    share: float = SAMPLED_SHARE,
+) -> pd.DataFrame:
+    """Where a covariate of density lies beyond the values that were sampled.
+
+    Parameters
+    ----------
+    estimate : Estimate
+    mask : HabitatMask, optional
+        Where density is predicted; the survey's own mask by default.
+    survey : str, optional
+        Name of the survey whose density is predicted, needed when there are several.
+    group : str, optional
+        Group of animals, needed when the model has groups.
+    share : float
+        Share of the effective sampling area that counts as sampled.
+
+    Returns
+    -------
+    DataFrame of bool, n_points rows
+        One column for each variable of the density formula; true where a number is below the
+        least or above the largest sampled value, or a level occurs at no sampled point.
+
+    Raises
+    ------
+    DataError
+        If the survey is not named, or the share is not between 0 and 1.
+    ModelError
+        If the model has no density, or the mask lacks a covariate.
+
+    Notes
+    -----
+    A point is sampled when it belongs to the points of highest p.(x) that together make up
+    ``share`` of the effective sampling area, sum of p.(x) a, of its survey. Ranges are taken over
+    the sampled points of all surveys, which share the formula. Each variable is looked at alone:
+    a combination of values that never occurs together is not found.
+    """
+    if not 0.0 < share <= 1.0:
+        raise DataError(f"share must be above 0 and at most 1; got {share!r}.")
+    model = estimate.model
+    p = population_index(estimate, survey, group)
+    _require_density(estimate)
+    where = mask if mask is not None else model.surveys[survey_index(estimate, survey)].mask
+    asked = density_covariates(estimate, p, where)
+    if not len(asked.columns):
+        return pd.DataFrame(index=asked.index)
+    known = pd.concat(
+        [
+            density_covariates(estimate, q, model.surveys[item.survey].mask)[
+                _sampled(estimate, item.survey, item.group, share)
+            ]
+            for q, item in enumerate(likelihood_of(model).populations)
+        ],
+        ignore_index=True,
+    )
+    return pd.DataFrame({name: _beyond(asked[name], known[name]) for name in asked.columns})
+
+
+def _sampled(estimate: Estimate, b: int, group: int, share: float) -> BoolArray:
+    """Points of highest p.(x) that hold a share of its sum, in the mask of a survey."""
+    individuals = estimate.model.individuals
+    label = individuals.levels[group] if individuals.grouped else None
+    p = pdot(estimate, survey=estimate.model.surveys[b].name, group=label)
+    order = np.argsort(-p, kind="stable")
+    before = np.cumsum(p[order]) - p[order]
+    sampled = np.zeros(len(p), dtype=bool)
+    sampled[order] = before < share * p.sum()
+    return sampled
+
+
+def _beyond(asked: pd.Series, known: pd.Series) -> BoolArray:
+    """Whether values are outside the range of known numbers, or not among known levels."""
+    if isinstance(asked.dtype, pd.CategoricalDtype):
+        levels = set(known.astype(object))
+        return np.array([value not in levels for value in asked.astype(object)], dtype=bool)
+    return np.asarray((asked < known.min()) | (asked > known.max()), dtype=bool)

@@ -31,6 +31,7 @@ def doubts(estimate: Estimate) -> list[str]:
         found += _masks(estimate)
         found += _searches(estimate)
         found += _many_parameters(estimate)
+        found += _smoothing(estimate)
     return found
 
 
@@ -99,10 +100,20 @@ def _searches(estimate: Estimate) -> list[str]:
 
 
 def _many_parameters(estimate: Estimate) -> list[str]:
-    n, k = estimate.fingerprint.n_animals, estimate.n_parameters
+    n, k = estimate.fingerprint.n_animals, estimate.effective_parameters
     if n >= 4 * k:
         return []
     return [
-        f"{k} coefficients were estimated from {n} animals; with fewer than about 4 animals for "
-        "each, AICc and the intervals are not to be trusted. Simplify the model."
+        f"{k:.3g} coefficients were estimated from {n} animals; with fewer than about 4 animals "
+        "for each, AICc and the intervals are not to be trusted. Simplify the model."
+    ]
+
+
+def _smoothing(estimate: Estimate) -> list[str]:
+    if estimate.smoothing is None or estimate.smoothing.settled:
+        return []
+    return [
+        "The smoothing parameters did not settle: how smooth "
+        f"{', '.join(estimate.smoothing.labels)} came out depends on where the search stopped. "
+        "Use a smaller k, or give the smoothing parameter, as in s(x, k=5, sp=10)."
     ]

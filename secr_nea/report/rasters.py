@@ -81,7 +81,8 @@ def write_rasters(estimate: Estimate, folder: Path, level: float) -> list[Path]:
     Returns
     -------
     list of Path
-        ``density_<survey>.tif``, whose bands are named, and ``density_<survey>.nc`` (with groups
+        ``density_<survey>.tif``, whose bands are named, and ``density_<survey>.nc``, which also
+        says where covariates are beyond what was sampled (with groups
         ``density_<survey>_<group>``); none without a model of density, or for a mask whose cells
         are not those of a raster.
     """
@@ -99,7 +100,8 @@ def write_rasters(estimate: Estimate, folder: Path, level: float) -> list[Path]:
         parts = ["density", words[survey.name]]
         parts += [group_words[group]] if group is not None else []
         tif, nc = (folder / f"{'_'.join(parts)}.{ending}" for ending in ("tif", "nc"))
-        surface.astype("float32").rio.to_raster(tif, compress="deflate")
+        numbers = surface.drop_vars("extrapolated")
+        numbers.astype("float32").rio.to_raster(tif, compress="deflate")
         surface.to_netcdf(nc, engine="h5netcdf")
         written += [tif, nc]
     return written
