@@ -42,19 +42,21 @@ def _sparse(estimate: Estimate) -> list[str]:
     found = []
     if n_animals < FEW_ANIMALS:
         found.append(
-            f"Only {_plural(n_animals)} detected: density rests on very little; report the "
+            f"{_plural(n_animals, 'Only ')} detected: density rests on very little; report the "
             "minimum count and the detection rate beside it."
         )
     if movers < FEW_MOVERS and "sigma" not in _fixed(estimate):
         found.append(
-            f"Only {_plural(movers)} detected at two or more traps: sigma is hardly known "
+            f"{_plural(movers, 'Only ')} detected at two or more traps: sigma is hardly known "
             "from these data. Consider fixed={'sigma': ...} from a comparable survey."
         )
     return found
 
 
-def _plural(number: int) -> str:
-    return f"{number} animal was" if number == 1 else f"{number} animals were"
+def _plural(number: int, only: str) -> str:
+    if number == 0:
+        return "No animal was"
+    return f"{only}{number} animal{' was' if number == 1 else 's were'}"
 
 
 def _fixed(estimate: Estimate) -> set[str]:

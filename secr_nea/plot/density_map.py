@@ -73,7 +73,7 @@ def density(
     Raises
     ------
     DataError
-        If the survey is not named, or ``what`` is not known.
+        If the survey is not named, ``what`` is not known, or the data do not determine density.
     FormulaError, ModelError
         If the mask lacks a covariate of the density formula.
 
@@ -92,6 +92,10 @@ def density(
     item = fit.model.surveys[survey_index(fit, survey)]
     where = mask if mask is not None else item.mask
     values = density_surface(fit, survey=survey, mask=mask, level=level)[what]
+    if not np.isfinite(values).any():
+        raise DataError(
+            "The data do not determine density, so there is no map; see fit.diagnosis.message."
+        )
     if what == "cv":
         values = 100.0 * values
     low, high = limits if limits is not None else _limits(what, np.asarray(values))

@@ -102,6 +102,12 @@ _BUFFER = (
 )
 
 
+def _is_known(estimate: Estimate) -> bool:
+    """Whether the data determine density anywhere."""
+    numbers = inference.abundance(estimate)["density_per_100km2"]
+    return bool(numbers.notna().all())
+
+
 def _maps(estimate: Estimate, regions: Any, by: str | None) -> Iterator[Picture]:
     """Density, its coefficient of variation, and captures of each survey."""
     from secr_nea import plot
@@ -109,7 +115,7 @@ def _maps(estimate: Estimate, regions: Any, by: str | None) -> Iterator[Picture]
     surveys = estimate.model.surveys
     words = file_words([survey.name for survey in surveys])
     gridded = [survey for survey in surveys if is_raster(survey)]
-    shown = estimate.diagnosis.converged and has_one_surface(estimate)
+    shown = estimate.diagnosis.converged and has_one_surface(estimate) and _is_known(estimate)
     limits = _common_limits(estimate, gridded) if shown else None
     for survey in surveys:
         name = f"{survey.name}: " if len(surveys) > 1 else ""
