@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from secr_nea import inference
 from secr_nea.estimate import Estimate
 from secr_nea.inference import density_surface
 from secr_nea.report.rasters import file_words, has_one_surface, is_raster
