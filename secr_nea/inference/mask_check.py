@@ -13,7 +13,7 @@ from secr_nea.units import M2_PER_KM2
 
 BIAS_LIMIT = 0.01
 SPACING_LIMIT = 0.6
-_LATTICE_POINTS = 5000
+_LATTICE_POINTS = 2500
 _FILLED = 0.75
 
 
