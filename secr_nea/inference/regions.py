@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from secr_nea._checks import is_categorical
+from secr_nea._checks import is_categorical, warn
 from secr_nea._typing import BoolArray
 from secr_nea.errors import CRSError, DataError
 from secr_nea.mask import HabitatMask
@@ -55,10 +55,16 @@ def region_points(
         levels = sorted({str(v) for v in values.dropna()})
         return {level: (values == level).to_numpy(dtype=bool) for level in levels}
     polygons = _polygons(mask, region)
+    columns = [str(c) for c in polygons.columns if c != polygons.geometry.name]
     if by is not None and by not in polygons.columns:
-        columns = [str(c) for c in polygons.columns if c != polygons.geometry.name]
         raise DataError(
             f"The regions have no attribute {by!r}; they have {', '.join(columns) or 'none'}."
+        )
+    if by is None and len(polygons) > 1 and columns:
+        warn(
+            f"The {len(polygons)} polygons are taken as one region; for a row each give by= one "
+            f"of their attributes: {', '.join(columns)}.",
+            stacklevel=4,
         )
     names = ["region"] * len(polygons) if by is None else [str(v) for v in polygons[by]]
     found = _points_inside(mask, polygons, names)
