@@ -114,7 +114,8 @@ def test_polygons_of_one_name_are_one_region():
     both = halves(example().mask).assign(side="both")
     one = covariate_fit().abundance(both, by="side")
     assert list(one["region"]) == ["both"]
-    without_names = covariate_fit().abundance(halves(example().mask))
+    with pytest.warns(sn.SecrWarning, match="2 polygons are taken as one region.*by=.*side"):
+        without_names = covariate_fit().abundance(halves(example().mask))
     pd.testing.assert_frame_equal(one.drop(columns="region"), without_names.drop(columns="region"))
 
 
