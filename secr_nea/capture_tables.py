@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -273,3 +274,13 @@ def add_up(
     total = np.zeros(len(keys), dtype=np.int64)
     np.add.at(total, which, counts)
     return (*np.unravel_index(keys, sizes), total), which.reshape(-1).astype(np.int64)
+
+
+def identical_among(animal: IntArray, records: IntArray) -> list[int]:
+    """How many animals share each distinct history, largest first.
+
+    ``animal`` is sorted; rows of ``records`` say all that tells one record from another.
+    """
+    starts = np.flatnonzero(np.diff(animal)) + 1
+    pieces = np.split(records, starts) if len(records) else []
+    return sorted(Counter(piece.tobytes() for piece in pieces).values(), reverse=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,6 +19,7 @@ from secr_nea.capture_tables import (
     counts_of,
     covariates_of_detections,
     covariates_of_individuals,
+    identical_among,
     located_rows,
     natural_order,
     occasion_positions,
@@ -267,17 +267,15 @@ class CaptureHistory:
         They add up to n_animals. Two animals share a history when their counts agree for every
         occasion and trap; one with detections of known position shares with none.
         """
+        return self.identical_among(np.arange(self.n_animals))
+
+    def identical_among(self, animals: IntArray) -> IntArray:
+        """The same as `identical_histories` for some of the animals, int64 array of positions."""
+        chosen = np.isin(self.animal, animals)
         alone = np.full(self.n_records, -1, dtype=np.int64)
         alone[self.located] = self.animal[self.located]
-        records = np.column_stack([self.occasion, self.trap, self.count, alone])
-        starts = np.searchsorted(self.animal, np.arange(1, self.n_animals))
-        histories = (
-            Counter(piece.tobytes() for piece in np.split(records, starts))
-            if self.n_animals
-            else Counter()
-        )
-        shared: IntArray = _checks.read_only(sorted(histories.values(), reverse=True), np.int64)
-        return shared
+        records = np.column_stack([self.occasion, self.trap, self.count, alone])[chosen]
+        return np.array(identical_among(self.animal[chosen], records), dtype=np.int64)
 
     @cached_property
     def places(self) -> tuple[IntArray, FloatArray, FloatArray]:

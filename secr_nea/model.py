@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
@@ -36,6 +35,7 @@ from secr_nea.frames import (
 )
 from secr_nea.individuals import LATENT, individuals_of, single_response
 from secr_nea.links import link
+from secr_nea.parameter_names import check_names
 from secr_nea.parameters import (
     DEFAULT_LINKS,
     Parameter,
@@ -46,21 +46,6 @@ from secr_nea.parameters import (
 from secr_nea.smooths import Smooth
 from secr_nea.survey import Survey, as_surveys
 from secr_nea.units import M2_PER_KM2
-
-R_WORDS = {
-    "model": "one keyword per parameter, such as D='~ elev', lambda0='~ 1'",
-    "detectfn": "detection='HHN'",
-    "hcov": "classes='sex'",
-    "CL": "population='conditional'",
-    "link": "links={'D': 'identity'}",
-    "binomN": "the detector 'count', 'binary' or 'binomial' of the traps",
-    "details": "keyword arguments of their own (docs: coming from R secr)",
-    "mask": "sn.Survey(captures, mask)",
-    "buffer": "HabitatMask.around(captures, buffer='auto')",
-    "g0": "detection='half_normal' has g0; a hazard function has lambda0",
-    "lambda0": "detection='hazard_half_normal' has lambda0; a probability function has g0",
-}
-"""What users of R's secr may type, and the word for it here."""
 
 POPULATIONS = ("poisson", "binomial", "conditional")
 """How the number of animals enters: Poisson, a fixed number, or given those that were detected."""
@@ -152,7 +137,7 @@ class Model:
         )
         names = self._parameter_names({*formulas, *held}, classes)
         _check_searches(self.surveys, self.detection, names)
-        _check_names(names, {*formulas, *held, *(links or {})}, self.detection)
+        check_names(names, {*formulas, *held, *(links or {})}, self.detection)
         both = sorted(set(formulas) & set(held))
         if both:
             raise ModelError(
@@ -507,16 +492,3 @@ def _check_searches(
 def _default_formula(name: str, groups: str | None) -> str:
     """Every parameter is constant, but groups differ in density."""
     return f"~ {groups}" if name == "D" and groups is not None else "~ 1"
-
-
-def _check_names(names: Sequence[str], given: set[str], function: DetectionFunction) -> None:
-    unknown = sorted(given - set(names))
-    if not unknown:
-        return
-    near = difflib.get_close_matches(unknown[0], names, n=1, cutoff=0.5)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    hint = next((f" In this library: {R_WORDS[w]}." for w in unknown if w in R_WORDS), hint)
-    raise ModelError(
-        f"{', '.join(unknown)} is not a parameter of {function.name}.{hint} "
-        f"Its parameters are {', '.join(names)} (or a0 for {function.amplitude})."
-    )

@@ -243,6 +243,23 @@ def tile_value(
 
 
 @kernel
+def _push_exposures(
+    tables: Tables, hazard: FloatArray, d_totals: FloatArray, d_log_hazard: FloatArray
+) -> None:
+    """From derivatives to total hazards H_p to those to log hazards, bases last."""
+    for p in range(tables.base.size - 1, -1, -1):
+        if tables.base[p] >= 0:
+            base_row = d_totals[tables.base[p]]
+            for m in range(base_row.size):
+                base_row[m] += d_totals[p, m]
+        for e in range(tables.exposure_start[p], tables.exposure_start[p + 1]):
+            j = tables.exposure_column[e]
+            effort = tables.exposure_effort[e]
+            for m in range(hazard.shape[1]):
+                d_log_hazard[j, m] += effort * hazard[j, m] * d_totals[p, m]
+
+
+@kernel
 def tile_adjoint(
     tables: Tables,
     log_hazard: FloatArray,
@@ -312,13 +329,4 @@ def tile_adjoint(
             effort = tables.competing_effort[e]
             for m in range(n_points):
                 d_log_hazard[j, m] += effort * hazard[j, m] * d_competing[r, m]
-    for p in range(n_patterns - 1, -1, -1):
-        if tables.base[p] >= 0:
-            base_row = d_totals[tables.base[p]]
-            for m in range(n_points):
-                base_row[m] += d_totals[p, m]
-        for e in range(tables.exposure_start[p], tables.exposure_start[p + 1]):
-            j = tables.exposure_column[e]
-            effort = tables.exposure_effort[e]
-            for m in range(n_points):
-                d_log_hazard[j, m] += effort * hazard[j, m] * d_totals[p, m]
+    _push_exposures(tables, hazard, d_totals, d_log_hazard)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -168,10 +167,5 @@ def history_constant(survey: Survey, animals: IntArray) -> float:
     for kind in dict.fromkeys(kinds):
         part = kinds == kind
         total += float(ENCOUNTERS[kind].constant(count[part], effort[part]).sum())
-    alone = np.full(captures.n_records, -1, dtype=np.int64)
-    alone[captures.located] = captures.animal[captures.located]
-    records = np.column_stack([occasion, trap, captures.count[chosen], alone[chosen]])
-    starts = np.flatnonzero(np.diff(captures.animal[chosen])) + 1
-    pieces = np.split(records, starts) if len(records) else []
-    shared = Counter(piece.tobytes() for piece in pieces)
-    return total - float(sum(gammaln(f + 1.0) for f in shared.values()))
+    shared = captures.identical_among(animals).astype(np.float64)
+    return total - float(gammaln(shared + 1.0).sum())
