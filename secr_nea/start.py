@@ -33,21 +33,15 @@ def first_sigma(surveys: Sequence[Survey]) -> float:
         Pooled RPSV (root pooled spatial variance about each animal's mean position); where no
         animal was seen at two traps, the trap spacing. Never below a fifth of the spacing.
     """
-    squares, degrees = 0.0, 0
-    spacings = []
-    for survey in surveys:
-        captures = survey.captures
-        animal, xy, count = captures.places
-        n = np.bincount(animal, weights=count, minlength=captures.n_animals)
-        for axis in range(2):
-            value = xy[:, axis]
-            mean = np.bincount(animal, count * value, captures.n_animals) / n
-            squares += float((count * (value - mean[animal]) ** 2).sum())
-        degrees += int(n.sum()) - captures.n_animals
-        if np.isfinite(survey.traps.spacing):
-            spacings.append(survey.traps.spacing)
+    squares, recaptures = 0.0, 0
+    for captures in (survey.captures for survey in surveys):
+        if np.isfinite(captures.rpsv):
+            number = captures.n_detections - captures.n_animals
+            squares += number * captures.rpsv**2
+            recaptures += number
+    spacings = [s.traps.spacing for s in surveys if np.isfinite(s.traps.spacing)]
     spacing = float(np.median(spacings)) if spacings else float(surveys[0].mask.spacing)
-    rpsv = np.sqrt(squares / (2.0 * degrees)) if degrees else 0.0
+    rpsv = np.sqrt(squares / recaptures) if recaptures else 0.0
     return float(max(rpsv, 0.2 * spacing)) if rpsv > 0.0 else spacing
 
 
