@@ -10,6 +10,7 @@ from secr_nea.detection import (
     detection_function,
     user_detection_function,
 )
+from secr_nea.distances import AnisotropicDistance, GivenDistance, LeastCost
 from secr_nea.errors import (
     CRSError,
     DataError,
@@ -30,6 +31,7 @@ from secr_nea.traps import TrapArray
 
 __all__ = [
     "DETECTION_FUNCTIONS",
+    "AnisotropicDistance",
     "CRSError",
     "CaptureHistory",
     "DataError",
@@ -37,7 +39,9 @@ __all__ = [
     "FitError",
     "FitResult",
     "FormulaError",
+    "GivenDistance",
     "HabitatMask",
+    "LeastCost",
     "Model",
     "ModelError",
     "SecrError",

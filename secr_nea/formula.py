@@ -358,8 +358,23 @@ def design(text: str, frame: pd.DataFrame, what: str, *, relative: bool = False)
                 f"The formula {text!r} for {what} has only an intercept, which says nothing: name "
                 "the covariates that matter."
             )
+    if relative:
+        _refuse_constant(matrix, text, what)
     matrix.setflags(write=False)
     return Design(text, matrix, columns, variables, spec, smooths, drop)
+
+
+def _refuse_constant(matrix: FloatArray, text: str, what: str) -> None:
+    """FormulaError when columns add up to an intercept, which belongs to another parameter."""
+    scale = np.sqrt(np.einsum("ij,ij->j", matrix, matrix))
+    unit = matrix / scale
+    weights = np.linalg.lstsq(unit.T @ unit, unit.sum(axis=0), rcond=None)[0]
+    if np.abs(unit @ weights - 1.0).max() < 1e-8:
+        raise FormulaError(
+            f"The columns of the formula {text!r} for {what} add up to an intercept, which cannot "
+            "be estimated beside that of the parameter it acts on. Write a factor without '- 1': "
+            "its first level is the reference."
+        )
 
 
 def _smooths(spec: ModelSpec, columns: tuple[str, ...], text: str) -> tuple[Smooth, ...]:

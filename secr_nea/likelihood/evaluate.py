@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from secr_nea._typing import FloatArray
+from secr_nea.distances import Measured
 from secr_nea.likelihood.blocks import BlockAdjoint, BlockInput, block_adjoint, block_sums
-from secr_nea.likelihood.center_effects import PLAIN, CenterEffects
+from secr_nea.likelihood.center_effects import FARTHEST_SQUARED, PLAIN, CenterEffects
 from secr_nea.likelihood.layout import Population, populations_of
 from secr_nea.likelihood.population import POPULATION_TERMS, PopulationTerm
 from secr_nea.model import Model
@@ -77,6 +78,7 @@ class Likelihood:
         self.model = model
         self.n_evaluations = 0
         self.populations: tuple[Population, ...] = populations_of(model)
+        self._measured: dict[int, tuple[bytes, Measured]] = {}
 
     def thinned(self, every: int) -> Likelihood:
         """A rough, cheap likelihood over every so many-th mask point, for a first search.
@@ -94,6 +96,7 @@ class Likelihood:
         thin.model = self.model
         thin.n_evaluations = 0
         thin.populations = tuple(item.thinned(every) for item in self.populations)
+        thin._measured = self._measured
         return thin
 
     def of_survey(self, b: int) -> list[int]:
@@ -162,14 +165,86 @@ class Likelihood:
         CenterEffects
         """
         location = self.model.location_effects
+        squared = self.squared_distances(coefficients, item)
         if location is None:
-            return PLAIN
+            return PLAIN if squared is None else CenterEffects(squared)
         at_points = log_density[item.density_rows] if len(item.density_rows) else log_density[:1]
         with np.errstate(all="ignore"):
             log_sigma, log_hazard = location.log_factors(
                 coefficients, item.survey, item.points, at_points
             )
-        return CenterEffects(None, log_sigma, log_hazard)
+        return CenterEffects(squared, log_sigma, log_hazard)
+
+    def squared_distances(self, coefficients: FloatArray, item: Population) -> FloatArray | None:
+        """Squared distances at the points of a population, by the model's own metric.
+
+        Parameters
+        ----------
+        coefficients : float64 array, shape (n_coefficients,)
+        item : Population
+
+        Returns
+        -------
+        float64 array, shape (n_traps, n_points), m^2, or None
+            None for straight distances; at most ``FARTHEST_SQUARED``; nan where the parameters of
+            the metric are impossible.
+        """
+        if self.model.metric is None:
+            return None
+        measured = self.measured(coefficients, item.survey)
+        if measured is None:
+            return np.full((len(item.blocks[0].sites), len(item.points)), np.nan)
+        squared = measured.squared
+        if len(item.points) < squared.shape[1]:
+            squared = squared[:, item.points]
+        return np.minimum(squared, FARTHEST_SQUARED)
+
+    def measured(
+        self,
+        coefficients: FloatArray,
+        b: int,
+        xy: FloatArray | None = None,
+        *,
+        beyond: bool = False,
+    ) -> Measured | None:
+        """Distances of a survey by the model's own metric; those of the mask are remembered.
+
+        Parameters
+        ----------
+        coefficients : float64 array, shape (n_coefficients,)
+        b : int
+            Which survey.
+        xy : float64 array, shape (n_points, 2), metres, optional
+            Activity centres; the mask points by default.
+        beyond : bool
+            Whether places outside the cells are allowed; see `Ground.measure`.
+
+        Returns
+        -------
+        Measured or None
+            None where the parameters of the metric are impossible.
+
+        Raises
+        ------
+        ModelError
+            If the distance to a place cannot be had.
+        """
+        metric = self.model.metric_design
+        assert metric is not None
+        key = metric.key(coefficients)
+        known = self._measured.get(b)
+        if xy is None and known is not None and known[0] == key:
+            return known[1]
+        with np.errstate(all="ignore"):
+            values = metric.values(coefficients, b)
+        is_friction = metric.grounds[b].cells is not None
+        for value in values:
+            if not np.isfinite(value).all() or (is_friction and not (value > 0.0).all()):
+                return None
+        measured = metric.grounds[b].measure(values, xy, beyond=beyond)
+        if xy is None:
+            self._measured[b] = (key, measured)
+        return measured
 
     def value(self, coefficients: FloatArray) -> float:
         """Log-likelihood.
@@ -268,7 +343,11 @@ class Likelihood:
         return gradient
 
     def pull_back_classes(
-        self, coefficients: FloatArray, p: int, adjoints: list[BlockAdjoint]
+        self,
+        coefficients: FloatArray,
+        p: int,
+        adjoints: list[BlockAdjoint],
+        measured: Measured | None = None,
     ) -> FloatArray:
         """The part of `pull_back` through detection and class proportions, of one population.
 
@@ -279,6 +358,8 @@ class Likelihood:
             Which population.
         adjoints : list of BlockAdjoint
             One for each of its blocks.
+        measured : Measured, optional
+            Distances to the points of the adjoints; those to the mask points by default.
 
         Returns
         -------
@@ -298,7 +379,32 @@ class Likelihood:
             model.mixing.pull_back(coefficients, d_share, gradient)
         if model.location_effects is not None:
             self._pull_back_effects(coefficients, item, adjoints, gradient)
+        if model.metric is not None:
+            self._pull_back_distances(coefficients, item, adjoints, measured, gradient)
         return gradient
+
+    def _pull_back_distances(
+        self,
+        coefficients: FloatArray,
+        item: Population,
+        adjoints: list[BlockAdjoint],
+        measured: Measured | None,
+        gradient: FloatArray,
+    ) -> None:
+        """Add the derivative through the distances to a gradient."""
+        metric = self.model.metric_design
+        assert metric is not None
+        if not metric.parameters:
+            return
+        parts = [part.effects.squared for part in adjoints]
+        d_squared = np.sum([part for part in parts if part is not None], axis=0)
+        if measured is None:
+            measured = self.measured(coefficients, item.survey)
+            assert measured is not None
+            if d_squared.shape[1] < measured.squared.shape[1]:
+                some, d_squared = d_squared, np.zeros_like(measured.squared)
+                d_squared[:, item.points] = some
+        metric.pull_back(coefficients, item.survey, measured.pull_back(d_squared), gradient)
 
     def _pull_back_effects(
         self,
