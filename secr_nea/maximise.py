@@ -215,6 +215,7 @@ def _boundaries(model: Model, coefficients: FloatArray) -> tuple[str, ...]:
     if "z" in values and "hazard_rate" in model.detection.name and values["z"].max() > _STEP_SHAPE:
         found.append("z")
     span = max(float(np.ptp(survey.mask.xy, axis=0).max()) for survey in model.surveys)
+    span *= likelihood_of(model).stretch(coefficients, 0.25 * span)
     if "sigmak" not in model.parameters and "sigma" not in found and values["sigma"].max() > span:
         found.append("sigma")
     return tuple(found)
@@ -222,6 +223,9 @@ def _boundaries(model: Model, coefficients: FloatArray) -> tuple[str, ...]:
 
 def _coarse(model: Model) -> int:
     """Every how many-th mask point is enough for a first search (1: all)."""
+    if model.metric_design is not None and model.metric_design.parameters:
+        # Measuring the distances takes most of the time, to few points or to all.
+        return 1
     n_points = sum(survey.mask.n_points for survey in model.surveys)
     spacing = max(survey.mask.spacing for survey in model.surveys)
     allowed = int((0.5 * first_sigma(model.surveys) / spacing) ** 2)
@@ -289,6 +293,8 @@ def maximise(
         best = search.climb(begin)
         if model.individuals.variable == LATENT or not _is_maximum(best, search.full):
             best = search.look_elsewhere(best, begin[0], starts[1:_MOST_STARTS])
+        if "noneuc" in model.parameters:
+            best = search.over_friction(best)
         target, smoothing = search.full, None
         if search.penalties is not None:
             target, best, smoothing = _smooth(search.full, search.penalties, best)
@@ -360,6 +366,82 @@ class _Search:
                 again = self.climb((u, None))
                 best = again if again.value < best.value - 1e-9 else best
         return best
+
+    def over_friction(self, best: _Point) -> _Point:
+        """Look for higher tops along each coefficient of friction, on both sides of 0.
+
+        The friction of a landscape and its inverse can fit nearly alike, and ways that switch make
+        several tops on one side. The other coefficients follow each value of the scan; distances
+        are measured once for each. Tops of the scan are climbed if they come near the best.
+        """
+        friction = self.full.likelihood.model.parameters["noneuc"].slice
+        for j in range(friction.start, friction.stop):
+            for u in _tops(_scan(self.full, best, j), best):
+                top = _search(self.full, u, best.hessian, 1e-2)
+                if self.full(top)[0] < best.value - 1e-3:
+                    again = self.climb((top, best.hessian))
+                    best = again if again.value < best.value - 1e-9 else best
+        return best
+
+
+_FRICTIONS = np.array([0.1, 0.25, 0.5, 0.8, 1.2, 1.7])  # for covariates of root mean square 1
+_NEAR_TOP = 3.0  # log-likelihood below the best within which another top is climbed
+_HOPELESS = 20.0
+_Scan = list[tuple[float, FloatArray]]
+
+
+def _scan(target: _Scaled, best: _Point, j: int) -> _Scan:
+    """(value, coefficients) at several values of coefficient j, the others following it."""
+    grid = np.concatenate([-_FRICTIONS[::-1], _FRICTIONS])
+    begin = int(np.abs(grid - best.u[j]).argmin())
+    found: dict[int, tuple[float, FloatArray]] = {}
+    for way in (range(begin, len(grid)), range(begin - 1, -1, -1)):
+        u = best.u
+        for i in way:
+            u = u.copy()
+            u[j] = grid[i]
+            u = _others(target, u, best.hessian, j)
+            found[i] = (target(u)[0], u)
+            outwards = grid[i] * (i - begin) > 0.0 and abs(grid[i]) >= 0.5
+            if outwards and found[i][0] > best.value + _HOPELESS:
+                break
+    return [found[i] for i in sorted(found)]
+
+
+def _others(target: _Scaled, u: FloatArray, hessian: FloatArray, j: int) -> FloatArray:
+    """Coefficients with all but coefficient j led roughly to their best."""
+    kept = np.delete(np.arange(len(u)), j)
+    eigenvalues, vectors = np.linalg.eigh(hessian[np.ix_(kept, kept)])
+    stretch = vectors / np.sqrt(np.maximum(np.abs(eigenvalues), 1.0))
+
+    def moved(v: FloatArray) -> FloatArray:
+        out = u.copy()
+        out[kept] += stretch @ v
+        return out
+
+    def transformed(v: FloatArray) -> tuple[float, FloatArray]:
+        value, gradient = target(moved(v))
+        if not np.isfinite(value):
+            return 1e30, np.zeros_like(v)
+        return value, stretch.T @ gradient[kept]
+
+    found = optimize.minimize(
+        transformed,
+        np.zeros_like(u[kept]),
+        jac=True,
+        method="BFGS",
+        options={"gtol": 0.2, "maxiter": 8},
+    )
+    return moved(found.x)
+
+
+def _tops(scan: _Scan, best: _Point) -> list[FloatArray]:
+    """Where a scan has a top that is not the best one and comes near it, the highest first."""
+    values = np.array([np.inf, *(value for value, _ in scan), np.inf])
+    inner = values[1:-1]
+    is_top = (inner <= values[:-2]) & (inner <= values[2:]) & (inner < best.value + _NEAR_TOP)
+    order = np.flatnonzero(is_top)
+    return [scan[i][1] for i in order[np.argsort(inner[order])]]
 
 
 _MOST_FITS = 30  # penalised fits in search of the smoothing parameters

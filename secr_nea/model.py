@@ -231,7 +231,7 @@ class Model:
         parameters: dict[str, Parameter] = {}
         start = 0
         for name in names:
-            frame = self._frame_of(name)
+            frame = self.frame_of(name)
             for key in self._keys(name):
                 chosen = link(self.links[name])
                 if name in held:
@@ -250,8 +250,19 @@ class Model:
             return (name,)
         return tuple(f"pmix[{level}]" for level in self.individuals.levels[1:])
 
-    def _frame_of(self, name: str) -> pd.DataFrame:
-        """Data of a parameter's formula: mask points, surveys, or traps and occasions."""
+    def frame_of(self, name: str) -> pd.DataFrame:
+        """Data of a parameter's formula: mask points, surveys, or traps and occasions.
+
+        Parameters
+        ----------
+        name : str
+            Real parameter.
+
+        Returns
+        -------
+        DataFrame
+            The variables that the formula uses (and, for detection, those of other formulas).
+        """
         if name == "D":
             return density_frame(
                 self.surveys, self._density_variables(), self.location, groups=self.individuals

@@ -64,6 +64,8 @@ class AnisotropicGround(Ground):
     points : float64 array, shape (n_points, 2), metres
     """
 
+    by_cell = False
+
     def __init__(self, sites: FloatArray, points: FloatArray) -> None:
         self.sites = sites
         self.points = points

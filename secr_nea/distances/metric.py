@@ -46,9 +46,12 @@ class Ground(ABC):
     cells : HabitatMask or None
         Where the formula of friction takes its covariates; None when parameters do not vary in
         space.
+    by_cell : bool
+        Whether all places of a cell have the distance of its centre.
     """
 
     cells: HabitatMask | None = None
+    by_cell: bool = True
 
     @abstractmethod
     def measure(

@@ -22,6 +22,9 @@ _FILLED = 0.75
 def typical_sigma(estimate: Estimate) -> float:
     """Sigma in metres, averaged over traps by their effort (and over the mask).
 
+    With a metric of its own it is put back into straight metres, by the median over pairs of trap
+    and mask point about sigma apart.
+
     Parameters
     ----------
     estimate : Estimate
@@ -39,8 +42,11 @@ def typical_sigma(estimate: Estimate) -> float:
         everyone = values[rows].reshape(-1, *survey.traps.effort.shape).mean(axis=0)
         total += float((everyone * survey.traps.effort).sum())
         weight += float(survey.traps.effort.sum())
-    log_factor, _ = mean_log_factors(likelihood_of(estimate.model), estimate.coefficients)
-    return total / weight * float(np.exp(log_factor))
+    likelihood = likelihood_of(estimate.model)
+    log_factor, _ = mean_log_factors(likelihood, estimate.coefficients)
+    sigma = total / weight * float(np.exp(log_factor))
+    straight = sigma / likelihood.stretch(estimate.coefficients, sigma)
+    return sigma / likelihood.stretch(estimate.coefficients, straight)
 
 
 def check_mask(estimate: Estimate) -> pd.DataFrame:

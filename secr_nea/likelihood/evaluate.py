@@ -246,6 +246,36 @@ class Likelihood:
             self._measured[b] = (key, measured)
         return measured
 
+    def stretch(self, coefficients: FloatArray, within: float) -> float:
+        """How many metres of the model's metric go to a straight metre, in the median.
+
+        Parameters
+        ----------
+        coefficients : float64 array, shape (n_coefficients,)
+        within : float, metres
+            Pairs of trap and mask point about so far apart (half to twice) are looked at.
+
+        Returns
+        -------
+        float
+            1 for straight distances.
+        """
+        if self.model.metric is None:
+            return 1.0
+        ratios = [np.ones(0)]
+        for b, survey in enumerate(self.model.surveys):
+            measured = self.measured(coefficients, b)
+            if measured is None:
+                continue
+            step = max(1, survey.mask.n_points // 2000)
+            apart = survey.traps.xy[:, None] - survey.mask.xy[None, ::step]
+            straight = np.hypot(apart[..., 0], apart[..., 1])
+            distance = np.sqrt(measured.squared[:, ::step])
+            used = (straight > 0.5 * within) & (straight < 2.0 * within) & np.isfinite(distance)
+            ratios.append(distance[used] / straight[used])
+        ratio = np.concatenate(ratios)
+        return float(np.median(ratio)) if len(ratio) else 1.0
+
     def value(self, coefficients: FloatArray) -> float:
         """Log-likelihood.
 
