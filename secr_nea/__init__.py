@@ -10,7 +10,7 @@ from secr_nea.detection import (
     detection_function,
     user_detection_function,
 )
-from secr_nea.distances import AnisotropicDistance, GivenDistance, LeastCost
+from secr_nea.distances import AnisotropicDistance, CommuteDistance, GivenDistance, LeastCost
 from secr_nea.errors import (
     CRSError,
     DataError,
@@ -34,6 +34,7 @@ __all__ = [
     "AnisotropicDistance",
     "CRSError",
     "CaptureHistory",
+    "CommuteDistance",
     "DataError",
     "DetectionFunction",
     "FitError",

@@ -9,7 +9,7 @@ import numpy as np
 
 from secr_nea._typing import FloatArray
 from secr_nea.distances import Ground, LeastCost, Metric
-from secr_nea.distances.least_cost import refuse_parameters
+from secr_nea.distances.friction import refuse_parameters
 from secr_nea.distances.metric import Values
 from secr_nea.errors import DataError, ModelError
 from secr_nea.parameters import Parameter, sum_by_row

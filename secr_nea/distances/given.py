@@ -12,7 +12,7 @@ from scipy import stats
 
 from secr_nea import _checks
 from secr_nea._typing import FloatArray
-from secr_nea.distances.least_cost import refuse_parameters
+from secr_nea.distances.friction import refuse_parameters
 from secr_nea.distances.metric import Ground, Measured, Metric, Values
 from secr_nea.errors import DataError, ModelError
 from secr_nea.mask import HabitatMask

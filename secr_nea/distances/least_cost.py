@@ -3,39 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from secr_nea import _checks
-from secr_nea._kernels.paths import (
-    GEOMETRIC,
-    LARGER_CONDUCTANCE,
-    MEAN_CONDUCTANCE,
-    MEAN_FRICTION,
-)
-from secr_nea._typing import BoolArray, FloatArray, IntArray
-from secr_nea.distances.barriers import with_barriers
-from secr_nea.distances.graph import STEPS, MaskGraph
-from secr_nea.distances.metric import Ground, Measured, Metric, Values
+from secr_nea._typing import FloatArray, IntArray
+from secr_nea.distances.friction import AVERAGES, CellGround, FrictionMetric
+from secr_nea.distances.graph import MaskGraph
+from secr_nea.distances.metric import Measured, Values
 from secr_nea.distances.paths import Network, Paths
-from secr_nea.errors import DataError, ModelError
 from secr_nea.mask import HabitatMask
 from secr_nea.traps import TrapArray
 
-AVERAGES = {
-    "mean_friction": MEAN_FRICTION,
-    "mean_conductance": MEAN_CONDUCTANCE,
-    "geometric": GEOMETRIC,
-    "larger_conductance": LARGER_CONDUCTANCE,
-}
-"""How the frictions of two neighbouring cells make that of the step between them."""
 
-
-@dataclass(frozen=True, eq=False)
-class LeastCost(Metric):
+@dataclass(frozen=True, eq=False, repr=False)
+class LeastCost(FrictionMetric):
     """Distance along the cheapest way over the cells of a mask; read-only.
 
     A step from a cell to a neighbour costs its length in metres times the friction of the step.
@@ -84,132 +68,30 @@ class LeastCost(Metric):
     LeastCost(neighbors=8, average='mean_friction')
     """
 
-    neighbors: int = 16
-    average: str = "mean_friction"
-    graph: HabitatMask | Mapping[str, HabitatMask] | None = None
-    barriers: Any = None
-    crossing_cost: float = math.inf
-    polygon_friction: float = math.inf
-    snap_within: float = 0.0
     limit: float | None = None
 
     name: ClassVar[str] = "least-cost distance"
 
     def __post_init__(self) -> None:
-        if self.neighbors not in STEPS:
-            raise DataError(f"neighbors must be 4, 8 or 16; got {self.neighbors!r}.")
-        if self.average not in AVERAGES:
-            raise DataError(
-                f"average = {self.average!r} is not known"
-                f"{_checks.did_you_mean(str(self.average), AVERAGES)}; choose one of "
-                f"{', '.join(AVERAGES)}."
-            )
+        super().__post_init__()
         if self.limit is not None:
             _checks.positive(self.limit, "limit")
 
-    def parameter_names(self, given: set[str]) -> tuple[str, ...]:
-        """``noneuc`` where it has a formula."""
-        return friction_names(given)
-
     def ground(self, traps: TrapArray, mask: HabitatMask, survey: str) -> LeastCostGround:
         """Lay the graph over a survey; see `Metric.ground`."""
-        cells = cells_of(self.graph, mask, survey)
-        graph = MaskGraph.of(cells, self.neighbors)
-        if self.barriers is not None:
-            graph = with_barriers(
-                graph,
-                self.barriers,
-                crossing_cost=self.crossing_cost,
-                polygon_friction=self.polygon_friction,
-            )
-        sites = graph.snap(traps.xy, "trap", traps.ids, self.snap_within)
-        points = np.arange(graph.n_cells) if cells is mask else graph.snap(mask.xy, "mask point")
-        return LeastCostGround(
-            graph, sites, points, AVERAGES[self.average], self.limit or math.inf, survey
-        )
-
-    def __repr__(self) -> str:
-        parts = [f"neighbors={self.neighbors}", f"average={self.average!r}"]
-        parts += ["graph=..."] if self.graph is not None else []
-        parts += ["barriers=..."] if self.barriers is not None else []
-        parts += [f"limit={self.limit:g}"] if self.limit is not None else []
-        return f"LeastCost({', '.join(parts)})"
+        graph, sites, points = self.lay(traps, mask, survey)
+        limit = self.limit or math.inf
+        return LeastCostGround(graph, sites, points, AVERAGES[self.average], survey, limit)
 
 
-def friction_names(given: set[str]) -> tuple[str, ...]:
-    """Parameters of a metric with friction: ``noneuc`` where it has a formula.
-
-    Parameters
-    ----------
-    given : set of str
-    """
-    refuse_parameters({"stretch_east", "stretch_northeast"} & given, "AnisotropicDistance()")
-    return ("noneuc",) if "noneuc" in given else ()
-
-
-def refuse_parameters(wrong: set[str], needs: str) -> None:
-    """ModelError for parameters that belong to another metric.
-
-    Parameters
-    ----------
-    wrong : set of str
-    needs : str
-        The metric that has them.
-    """
-    if wrong:
-        raise ModelError(
-            f"{', '.join(sorted(wrong))} belongs to another way of measuring distance: give "
-            f"distance={needs}."
-        )
-
-
-def cells_of(
-    graph: HabitatMask | Mapping[str, HabitatMask] | None, mask: HabitatMask, survey: str
-) -> HabitatMask:
-    """Cells over which the distances of a survey are measured.
-
-    Parameters
-    ----------
-    graph : HabitatMask, mapping or None
-        What the user gave.
-    mask : HabitatMask
-        Mask of the survey.
-    survey : str
-        Its name.
-
-    Raises
-    ------
-    ModelError
-        If a mapping lacks the survey, or the systems of coordinates differ.
-    """
-    if isinstance(graph, Mapping):
-        if survey not in graph:
-            raise ModelError(
-                f"graph has no mask for the survey {survey!r}; it has {', '.join(graph)}."
-            )
-        graph = graph[survey]
-    cells = mask if graph is None else graph
-    if cells.crs is not None and mask.crs is not None and cells.crs != mask.crs:
-        raise ModelError(
-            f"The graph of distances is in {cells.crs.name}, the mask of {survey!r} in "
-            f"{mask.crs.name}; make both in one system."
-        )
-    return cells
-
-
-class LeastCostGround(Ground):
+class LeastCostGround(CellGround):
     """Least-cost distances of one survey.
 
     Parameters
     ----------
-    graph : MaskGraph
-    sites : int64 array, shape (n_traps,)
-        Cell of each trap.
-    points : int64 array, shape (n_points,)
-        Cell of each mask point.
-    average : int
+    graph, sites, points, average, survey
+        As for `CellGround`.
     limit : float, metres
-    survey : str
     """
 
     def __init__(
@@ -218,17 +100,11 @@ class LeastCostGround(Ground):
         sites: IntArray,
         points: IntArray,
         average: int,
-        limit: float,
         survey: str,
+        limit: float,
     ) -> None:
-        self.graph = graph
-        self.cells = graph.cells
-        self.sites = sites
-        self.points = points
-        self.average = average
+        super().__init__(graph, sites, points, average, survey)
         self.limit = limit
-        self.survey = survey
-        self._sources, self._source_of = np.unique(sites, return_inverse=True)
         self._static: Paths | None = None
 
     def network(self, values: Values) -> Network:
@@ -239,31 +115,29 @@ class LeastCostGround(Ground):
         values : tuple of float64 arrays
             Friction of the cells, (n_cells,), or nothing: friction 1.
         """
-        friction = values[0] if values else np.ones(self.graph.n_cells)
-        return Network.of(self.graph, friction, self.average, self.limit)
+        return Network.of(self.graph, self.friction(values), self.average, self.limit)
 
     def measure(
         self, values: Values, xy: FloatArray | None = None, *, beyond: bool = False
     ) -> Measured:
         """Distances from every trap; see `Ground.measure`."""
-        targets, further = self._targets(xy, beyond)
+        targets, further = self.targets(xy, beyond)
         paths = self._static if not values and xy is None else None
         if paths is None:
-            paths = Paths.of(self.network(values), self._sources, targets)
+            paths = Paths.of(self.network(values), self.sources, targets)
             if not values and xy is None:
                 self._static = paths
-        distance = paths.distance[self._source_of]
+        distance = paths.distance[self.source_of]
         if further is not None:
             distance = distance + further * paths.network.friction[targets]
-        n_sources = len(self._sources)
 
         def pull_back(d_squared: FloatArray) -> Values:
             if not values:
                 return ()
             with np.errstate(invalid="ignore"):
                 d_distance = np.where(np.isfinite(distance), 2.0 * distance * d_squared, 0.0)
-            by_source = np.zeros((n_sources, len(targets)))
-            np.add.at(by_source, self._source_of, d_distance)
+            by_source = np.zeros((len(self.sources), len(targets)))
+            np.add.at(by_source, self.source_of, d_distance)
             d_log = paths.pull_back(by_source)
             if further is not None:
                 own = d_distance.sum(axis=0) * further * paths.network.friction[targets]
@@ -271,41 +145,3 @@ class LeastCostGround(Ground):
             return (d_log / values[0],)
 
         return Measured(distance**2, pull_back)
-
-    def _targets(self, xy: FloatArray | None, beyond: bool) -> tuple[IntArray, FloatArray | None]:
-        """Cell of each place, and how far beyond it the place is (None: all are inside)."""
-        if xy is None:
-            return self.points, None
-        if not beyond:
-            try:
-                return self.graph.snap(np.asarray(xy), "place"), None
-            except DataError as error:
-                raise ModelError(
-                    f"Least-cost distances of {self.survey!r} are not known everywhere: {error}"
-                ) from None
-        return beyond_cells(self.graph, np.asarray(xy))
-
-    def has_way(self, trap: int, other: int) -> bool:
-        """Whether two traps are in one connected part of the graph."""
-        part = self.graph.components[self.sites[[trap, other]]]
-        return bool(part[0] == part[1])
-
-
-def beyond_cells(graph: MaskGraph, xy: FloatArray) -> tuple[IntArray, FloatArray]:
-    """Cell of each place, or the nearest one, and the distance from its centre if outside.
-
-    Parameters
-    ----------
-    graph : MaskGraph
-    xy : float64 array, shape (n, 2), metres
-
-    Returns
-    -------
-    int64 array, shape (n,)
-    float64 array, shape (n,), metres
-        0 for places inside.
-    """
-    cell = graph.grid.cell_of(xy)
-    nearest, distance = graph.cells.nearest(xy)
-    outside: BoolArray = cell < 0
-    return np.where(outside, nearest, cell), np.where(outside, distance, 0.0)
