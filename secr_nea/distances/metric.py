@@ -89,6 +89,8 @@ class Metric(ABC):
 
     name: ClassVar[str]
     """What the distances are called in tables and on axes."""
+    is_directed: ClassVar[bool] = False
+    """Whether ranges may be longer in one direction because of the metric itself."""
 
     @abstractmethod
     def parameter_names(self, given: set[str]) -> tuple[str, ...]:

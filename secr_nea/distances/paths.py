@@ -105,12 +105,31 @@ class Network:
         )
         return distance, parent
 
-    def _scipy_tree(self, source: int) -> tuple[FloatArray, Int32Array]:
+    def nearest_tree(self, sources: IntArray) -> tuple[FloatArray, Int32Array]:
+        """Least cost to every cell from the nearest of several, and the cell before each.
+
+        Parameters
+        ----------
+        sources : int64 array, shape (n_sources,)
+
+        Returns
+        -------
+        As from `tree`.
+        """
+        distance, parent, _ = sparse.csgraph.dijkstra(
+            self._matrix(), indices=sources, return_predecessors=True, min_only=True
+        )
+        return distance, np.maximum(parent, -1).astype(np.int32)
+
+    def _matrix(self) -> sparse.csr_matrix[np.float64]:
+        """Step costs as a sparse matrix, (n_cells, n_cells)."""
         u, k = np.nonzero(np.isfinite(self.cost))
         entries = (self.cost[u, k], (u, self.graph.table[u, k]))
-        matrix = sparse.csr_matrix(entries, shape=(self.n_cells, self.n_cells))
+        return sparse.csr_matrix(entries, shape=(self.n_cells, self.n_cells))
+
+    def _scipy_tree(self, source: int) -> tuple[FloatArray, Int32Array]:
         distance, parent = sparse.csgraph.dijkstra(
-            matrix, indices=np.array([source]), return_predecessors=True, limit=self.limit
+            self._matrix(), indices=np.array([source]), return_predecessors=True, limit=self.limit
         )
         return distance[0], np.maximum(parent[0], -1).astype(np.int32)
 

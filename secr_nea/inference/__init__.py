@@ -2,7 +2,9 @@
 
 from secr_nea.inference.abundance import abundance
 from secr_nea.inference.activity import activity_center
+from secr_nea.inference.anisotropy import anisotropy
 from secr_nea.inference.classes import class_densities, class_membership, class_ratio
+from secr_nea.inference.connectivity import connectivity, least_cost_path
 from secr_nea.inference.density import density_surface, extrapolation
 from secr_nea.inference.derived import derived_density
 from secr_nea.inference.detectability import effective_sampling_area, pdot
@@ -13,16 +15,19 @@ from secr_nea.inference.prediction import predict, real_parameters
 __all__ = [
     "abundance",
     "activity_center",
+    "anisotropy",
     "check_mask",
     "class_densities",
     "class_membership",
     "class_ratio",
+    "connectivity",
     "density_surface",
     "derived_density",
     "doubts",
     "effective_area_by_buffer",
     "effective_sampling_area",
     "extrapolation",
+    "least_cost_path",
     "pdot",
     "predict",
     "real_parameters",

@@ -20,10 +20,24 @@ _FILLED = 0.75
 
 
 def typical_sigma(estimate: Estimate) -> float:
-    """Sigma in metres, averaged over traps by their effort (and over the mask).
+    """Sigma in straight metres, averaged over traps by their effort (and over the mask).
 
-    With a metric of its own it is put back into straight metres, by the median over pairs of trap
-    and mask point about sigma apart.
+    Parameters
+    ----------
+    estimate : Estimate
+
+    Returns
+    -------
+    float
+        With a metric of its own, how far apart in a straight line places about one sigma apart
+        are (the median over traps and mask points).
+    """
+    sigma = metric_sigma(estimate)
+    return likelihood_of(estimate.model).straight(estimate.coefficients, sigma)
+
+
+def metric_sigma(estimate: Estimate) -> float:
+    """Sigma as the model measures distance, averaged over traps by their effort.
 
     Parameters
     ----------
@@ -44,9 +58,7 @@ def typical_sigma(estimate: Estimate) -> float:
         weight += float(survey.traps.effort.sum())
     likelihood = likelihood_of(estimate.model)
     log_factor, _ = mean_log_factors(likelihood, estimate.coefficients)
-    sigma = total / weight * float(np.exp(log_factor))
-    straight = sigma / likelihood.stretch(estimate.coefficients, sigma)
-    return sigma / likelihood.stretch(estimate.coefficients, straight)
+    return total / weight * float(np.exp(log_factor))
 
 
 def check_mask(estimate: Estimate) -> pd.DataFrame:

@@ -262,19 +262,42 @@ class Likelihood:
         """
         if self.model.metric is None:
             return 1.0
-        ratios = [np.ones(0)]
+        straight, distance = self._pairs(coefficients)
+        used = (straight > 0.5 * within) & (straight < 2.0 * within)
+        return float(np.median(distance[used] / straight[used])) if used.any() else 1.0
+
+    def straight(self, coefficients: FloatArray, length: float) -> float:
+        """How far apart in a straight line places of some distance are, in the median.
+
+        Parameters
+        ----------
+        coefficients : float64 array, shape (n_coefficients,)
+        length : float
+            Distance by the model's own metric.
+
+        Returns
+        -------
+        float, metres
+        """
+        if self.model.metric is None:
+            return length
+        straight, distance = self._pairs(coefficients)
+        used = (distance > 0.8 * length) & (distance < 1.25 * length)
+        return float(np.median(straight[used] / distance[used])) * length if used.any() else length
+
+    def _pairs(self, coefficients: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Straight and own distances of many pairs of trap and mask point, where finite."""
+        found = [np.empty((2, 0))]
         for b, survey in enumerate(self.model.surveys):
             measured = self.measured(coefficients, b)
             if measured is None:
                 continue
             step = max(1, survey.mask.n_points // 2000)
             apart = survey.traps.xy[:, None] - survey.mask.xy[None, ::step]
-            straight = np.hypot(apart[..., 0], apart[..., 1])
-            distance = np.sqrt(measured.squared[:, ::step])
-            used = (straight > 0.5 * within) & (straight < 2.0 * within) & np.isfinite(distance)
-            ratios.append(distance[used] / straight[used])
-        ratio = np.concatenate(ratios)
-        return float(np.median(ratio)) if len(ratio) else 1.0
+            pair = np.stack([np.hypot(apart[..., 0], apart[..., 1]), measured.distance[:, ::step]])
+            found.append(pair[:, np.isfinite(pair).all(axis=0) & (pair > 0.0).all(axis=0)])
+        straight, distance = np.concatenate(found, axis=1)
+        return straight, distance
 
     def value(self, coefficients: FloatArray) -> float:
         """Log-likelihood.

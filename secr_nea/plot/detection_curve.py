@@ -10,8 +10,7 @@ from secr_nea._typing import FloatArray
 from secr_nea.errors import DataError
 from secr_nea.estimate import Estimate
 from secr_nea.inference.detectability import survey_index
-from secr_nea.inference.mask_check import typical_sigma
-from secr_nea.likelihood import likelihood_of
+from secr_nea.inference.mask_check import metric_sigma
 from secr_nea.plot._colours import CATEGORIES
 from secr_nea.plot._curves import Curve, detection_curves
 from secr_nea.plot._positions import distances_to_center, distances_to_mean
@@ -132,9 +131,7 @@ def _observed(fit: Estimate, survey: str | None) -> FloatArray:
 
 def _farthest(fit: Estimate, observed: FloatArray) -> float:
     """A little farther than any detection, and far enough for the shape to be seen, metres."""
-    sigma = typical_sigma(fit)
-    sigma *= likelihood_of(fit.model).stretch(fit.coefficients, sigma)
-    return max(1.1 * float(observed.max(initial=0.0)), 3.0 * sigma)
+    return max(1.1 * float(observed.max(initial=0.0)), 3.0 * metric_sigma(fit))
 
 
 def _chart(ax: Axes | None) -> Axes:
