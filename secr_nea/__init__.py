@@ -1,6 +1,6 @@
 """Spatially explicit capture-recapture for snow leopards, Amur tigers and Amur leopards."""
 
-from secr_nea import datasets, design, inference, plot
+from secr_nea import datasets, design, inference, plot, terrain
 from secr_nea._numba import get_threads, set_threads
 from secr_nea._version import __version__
 from secr_nea.captures import CaptureHistory
@@ -65,5 +65,6 @@ __all__ = [
     "set_threads",
     "share",
     "share_public",
+    "terrain",
     "user_detection_function",
 ]
