@@ -35,6 +35,7 @@ from secr_nea.frames import (
 )
 from secr_nea.individuals import LATENT, individuals_of, single_response
 from secr_nea.links import link
+from secr_nea.model_checks import check_capped
 from secr_nea.parameter_names import check_names
 from secr_nea.parameters import (
     DEFAULT_LINKS,
@@ -162,6 +163,7 @@ class Model:
             covariates=[v for v in self._variables if v in self._animal_covariates(classes)],
             response=single_response(self._variables),
         )
+        check_capped(self.surveys, population, self.individuals)
         self.parameters: Mapping[str, Parameter] = MappingProxyType(self._build(names, held))
         if groups is not None and "D" in formulas and groups not in self._density_variables():
             warnings.warn(

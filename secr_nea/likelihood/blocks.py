@@ -89,8 +89,19 @@ def _threads(inputs: Sequence[BlockInput]) -> int:
     return max(1, min(get_threads(), work // _THREAD_NUMBERS))
 
 
-def _tile_distances(block: Block, start: int, stop: int) -> FloatArray:
-    """Squared distances from the site of each column to the points of a tile, (J, t), m^2."""
+def tile_distances(block: Block, start: int, stop: int) -> FloatArray:
+    """Squared distances from the site of each column to the points of a tile.
+
+    Parameters
+    ----------
+    block : Block
+    start, stop : int
+        First point and end of the tile.
+
+    Returns
+    -------
+    float64 array, shape (J, stop - start), m^2
+    """
     d2 = np.empty((len(block.sites), stop - start))
     squared_distances(block.sites, block.points, start, stop, d2)
     one_to_one = block.n_columns == len(block.sites)
@@ -115,7 +126,7 @@ def tile_log_hazard(
     """
     block = item.block
     if not function.is_fused:
-        return function.log_hazard(_tile_distances(block, start, stop), *item.values)
+        return function.log_hazard(tile_distances(block, start, stop), *item.values)
     out = np.empty((block.n_columns, stop - start))
     lambda0, sigma = (value[:, 0] for value in item.values)
     half_normal_log_hazard(
@@ -219,7 +230,7 @@ def block_adjoint(
                 if function.is_fused:
                     d_values[b][t] = _half_normal_contract(item, d_log_hazard, log_hazard)
                 else:
-                    slopes = function.slopes(_tile_distances(item.block, start, stop), *item.values)
+                    slopes = function.slopes(tile_distances(item.block, start, stop), *item.values)
                     for v in range(n_values):
                         d_values[b][t, v] = _contract(d_log_hazard, slopes[v])
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from secr_nea._typing import FloatArray, IntArray
@@ -70,7 +72,7 @@ def _pattern_hazard(likelihood: Likelihood, item: BlockInput, pattern: int) -> F
     with np.errstate(all="ignore"):
         for start in range(0, len(out), _TILE):
             stop = min(start + _TILE, len(out))
-            log_hazard = tile_log_hazard(item, likelihood.model.detection, start, stop)
+            log_hazard = tile_log_hazard(item, likelihood.function, start, stop)
             out[start:stop] = effort @ np.exp(log_hazard)
     return out
 
@@ -123,7 +125,7 @@ def _block_encounter(likelihood: Likelihood, item: BlockInput, animals: IntArray
     with np.errstate(all="ignore"):
         for start in range(0, block.n_points, _TILE):
             stop = min(start + _TILE, block.n_points)
-            log_hazard = tile_log_hazard(item, likelihood.model.detection, start, stop)
+            log_hazard = tile_log_hazard(item, likelihood.function, start, stop)
             for row, i in inside:
                 out[row, start:stop] += _records(block, i, log_hazard)
     return out
@@ -176,7 +178,8 @@ def expected_detected(
     float64 array, shape (n_patterns,)
         The sums.
     float64 array, shape (n_coefficients,)
-        Derivative of factor @ sums through p. to the coefficients of detection and classes.
+        Derivative of factor @ sums through p. to the coefficients of detection and classes (with
+        capped detectors also of density).
     """
     model = likelihood.model
     item = likelihood.populations[p]
@@ -185,13 +188,26 @@ def expected_detected(
         log_share = np.log(model.class_proportions(coefficients)[item.survey])
     # A point of weight 0 takes part with a weight of exp(-745), which is 0 for every purpose.
     log_weight = np.maximum(log_weight, -745.0)
-    inputs = []
+    inputs, living = [], []
     for c, given in zip(item.classes, likelihood.state(coefficients).inputs[p], strict=True):
         share = log_share[c] if model.individuals.is_mixture else 0.0
         inputs.append(BlockInput(given.block.without_animals(xy), given.values, log_weight + share))
-    sums = block_sums(inputs, model.detection)
+        living.append(given)
+    sums = block_sums(inputs, likelihood.function)
     detected = np.sum([part.detected for part in sums], axis=0)
     ones = np.ones(len(detected)) if factor is None else factor
     nobody = [np.empty(0) for _ in inputs]
-    adjoints = block_adjoint(inputs, model.detection, nobody, [ones for _ in inputs])
-    return detected, likelihood.pull_back_classes(coefficients, p, adjoints)
+    adjoints = block_adjoint(inputs, likelihood.function, nobody, [ones for _ in inputs])
+    if not likelihood.is_capped:
+        return detected, likelihood.pull_back_classes(coefficients, p, adjoints)
+    # The weights are given; but p. at capped detectors rests on the density of all animals.
+    given_weight = [np.zeros(given.block.n_points) for given in living]
+    adjoints = [
+        replace(part, log_weight=zero) for part, zero in zip(adjoints, given_weight, strict=True)
+    ]
+    adjoints = likelihood.without_shares(living, adjoints)
+    d_log_density: list[FloatArray | None] = [None] * len(likelihood.populations)
+    d_log_density[p] = np.sum([part.log_weight for part in adjoints], axis=0)
+    return detected, likelihood.pull_back_classes(
+        coefficients, p, adjoints
+    ) + likelihood.pull_back_density(coefficients, d_log_density)
