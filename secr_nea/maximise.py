@@ -16,6 +16,7 @@ from secr_nea.errors import FitError
 from secr_nea.estimate import Estimate
 from secr_nea.individuals import LATENT
 from secr_nea.likelihood import Likelihood, likelihood_of
+from secr_nea.likelihood.capped import CappedFunction, largest_probability
 from secr_nea.model import Model
 from secr_nea.smoothing import Penalties, Smoothing
 from secr_nea.start import chained_start, crude_starts, first_sigma
@@ -217,6 +218,11 @@ def _boundaries(model: Model, coefficients: FloatArray) -> tuple[str, ...]:
     span = max(float(np.ptp(survey.mask.xy, axis=0).max()) for survey in model.surveys)
     if "sigma" in values and "sigma" not in found and values["sigma"].max() > span:
         found.append("sigma")
+    likelihood = likelihood_of(model)
+    if isinstance(likelihood.function, CappedFunction):
+        items = likelihood.state(coefficients).flat
+        if max(largest_probability(item, likelihood.function) for item in items) > 0.9999:
+            found.append(model.detection.amplitude)
     return tuple(found)
 
 

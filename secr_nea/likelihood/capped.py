@@ -155,13 +155,35 @@ def without_shares(
     d_values = [value.copy() for value in adjoint.values[:-1]]
     d_weight = adjoint.log_weight.copy()
     columns = np.flatnonzero(d_integral != 0.0)
-    for span, d2, hazard in _tiles(plain, function.plain):
-        expected = d_integral[:, None] * hazard * np.exp(plain.log_weight[span])
-        d_weight[span] += expected.sum(axis=0)
-        slopes = function.plain.slopes(d2, *plain.values)
-        for d_value, slope in zip(d_values, slopes, strict=False):
-            d_value[columns] += (expected * slope)[columns].sum(axis=1)
+    with np.errstate(all="ignore"):
+        for span, d2, hazard in _tiles(plain, function.plain):
+            expected = d_integral[:, None] * hazard * np.exp(plain.log_weight[span])
+            d_weight[span] += expected.sum(axis=0)
+            slopes = function.plain.slopes(d2, *plain.values)
+            for d_value, slope in zip(d_values, slopes, strict=False):
+                d_value[columns] += (expected * slope)[columns].sum(axis=1)
     return BlockAdjoint(tuple(d_values), d_weight)
+
+
+def largest_probability(item: BlockInput, function: CappedFunction) -> float:
+    """Largest p of a catch on one occasion, of an animal at the detector itself.
+
+    Parameters
+    ----------
+    item : BlockInput
+        As from `with_shares`.
+    function : CappedFunction
+
+    Returns
+    -------
+    float
+        0 without capped detectors; 1 where the formula has reached its limit.
+    """
+    here = np.zeros((item.block.n_columns, 1))
+    with np.errstate(all="ignore"):
+        hazard = np.exp(function.plain.log_hazard(here, *item.values[:-1]))
+        probability = (hazard * item.values[-1])[item.block.capped_effort > 0.0]
+    return float(np.minimum(probability, 1.0).max(initial=0.0))
 
 
 def _tiles(
