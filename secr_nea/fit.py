@@ -113,6 +113,10 @@ class FitResult(Estimate):
             self, region=region, by=by, survey=survey, mask=mask, level=level, variance=variance
         )
 
+    def absolute_density(self) -> FitResult:
+        """The full fit that relative density implies; see `secr_nea.inference.absolute_density`."""
+        return FitResult.of(inference.absolute_density(self))
+
     def activity_center(self, animal: str, *, survey: str | None = None) -> xarray.DataArray:
         """Where an animal lives; see `secr_nea.inference.activity_center`."""
         return inference.activity_center(self, animal, survey=survey)
@@ -173,7 +177,8 @@ def fit(
     links : mapping of str to str, optional
         Link of a real parameter where the default does not suit.
     population : {"poisson", "binomial", "conditional"}
-        Distribution of the number of animals; ``"conditional"`` leaves density out.
+        Distribution of the number of animals; ``"conditional"`` leaves density out, or, with a
+        formula for ``D``, estimates relative density.
     classes : str or int, optional
         Animal covariate such as ``"sex"`` (missing = unknown), or 2 or 3 latent classes.
     groups : str, optional

@@ -9,7 +9,7 @@ import re
 import tokenize
 import warnings
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,34 +21,10 @@ from formulaic.transforms import stateful_transform
 
 from secr_nea._typing import FloatArray
 from secr_nea.errors import FormulaError
+from secr_nea.formula_words import ALLOWED_CALLS, R_TERMS
 from secr_nea.smooths import Basis, Smooth, points_of, smooth_basis
 
 _WORD = re.compile(r"(?<![\w.'\"\[])[^\W\d]\w*(?!\w)")
-# What formulas may call: formulaic's transforms, smooths, and a few functions of NumPy.
-ALLOWED_CALLS = frozenset(
-    [
-        "bs",
-        "cr",
-        "cs",
-        "cc",
-        "poly",
-        "s",
-        "te",
-        "scale",
-        "center",
-        "standardize",
-        "C",
-        "I",
-        "log",
-        "log10",
-        "log2",
-        "exp",
-        "exp10",
-        "sqrt",
-        "abs",
-        "hashed",
-    ]
-)
 _OPERATORS = frozenset(
     ["+", "-", "*", "/", "**", "^", ":", "%", "(", ")", "[", "]", ",", "=", "<", ">", "<="]
 ).union([">=", "==", "!=", "&"])
@@ -80,26 +56,6 @@ _KEYWORDS = frozenset(
         "levels",
     ]
 )
-
-
-R_TERMS = {
-    "t": "occasion",
-    "T": "occasion_trend",
-    "Session": "session_trend",
-    "b": "detected_before",
-    "B": "detected_last_occasion",
-    "bk": "detected_before_here",
-    "Bk": "detected_last_occasion_here",
-    "k": "trap_detected_before",
-    "K": "trap_detected_last_occasion",
-    "h2": "latent_class (with classes=2)",
-    "h3": "latent_class (with classes=3)",
-    "g": "the name of the group's covariate (with groups=)",
-    "sex": "a word for detection with classes='sex', groups='sex' or population='conditional'",
-    "X": "x",
-    "Y": "y",
-}
-"""Predictors of R's secr and their words here."""
 
 
 def _smooth_transform(kind: str) -> Any:
@@ -284,6 +240,8 @@ class Design:
         Remembered levels, knots and scalings.
     smooths : tuple of Smooth
         The smooth functions that a fit penalises, with their columns.
+    relative : bool
+        Whether the intercept was taken away, because only differences are estimated.
     """
 
     text: str
@@ -292,6 +250,39 @@ class Design:
     variables: tuple[str, ...]
     spec: ModelSpec
     smooths: tuple[Smooth, ...] = ()
+    relative: bool = False
+
+    def without_intercept(self) -> Design:
+        """The same terms for a quantity whose level is not estimated.
+
+        Returns
+        -------
+        Design
+
+        Raises
+        ------
+        FormulaError
+            If nothing but the intercept is in the formula, or its terms add up to one.
+        """
+        if self.columns == ("Intercept",):
+            raise FormulaError(
+                f"The formula {self.text!r} has nothing but a level, and this quantity is "
+                "relative: name covariates, or leave the formula out."
+            )
+        if self.columns[0] != "Intercept":
+            whole = np.column_stack([self.matrix, np.ones(len(self.matrix))])
+            if np.linalg.matrix_rank(whole) == self.matrix.shape[1]:
+                raise FormulaError(
+                    f"The terms of {self.text!r} add up to a level, and this quantity is "
+                    "relative: leave '- 1' out of the formula."
+                )
+            return self
+        matrix = np.ascontiguousarray(self.matrix[:, 1:])
+        matrix.setflags(write=False)
+        smooths = tuple(replace(one, columns=one.columns - 1) for one in self.smooths)
+        return replace(
+            self, matrix=matrix, columns=self.columns[1:], smooths=smooths, relative=True
+        )
 
     def apply(self, frame: pd.DataFrame) -> FloatArray:
         """Design matrix of new data with the remembered levels, knots and scalings.
@@ -310,7 +301,8 @@ class Design:
         FormulaError
             If a column is missing, has missing values or a level that the model has not seen.
         """
-        return _materialise(self.spec, frame, self.text, self.variables)[0]
+        matrix = _materialise(self.spec, frame, self.text, self.variables)[0]
+        return matrix[:, 1:] if self.relative else matrix
 
 
 def design(text: str, frame: pd.DataFrame, what: str) -> Design:

@@ -2,11 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
+from secr_nea.detection import DETECTION_FUNCTIONS, DetectionFunction, has_whole_range
 from secr_nea.errors import ModelError
 from secr_nea.individuals import Individuals
 from secr_nea.survey import Survey
+
+
+def check_relative(
+    population: str,
+    formulas: Collection[str],
+    fixed: Mapping[str, float],
+    links: Mapping[str, str],
+) -> None:
+    """Relative density, in the conditional likelihood, has a formula and the log link.
+
+    Parameters
+    ----------
+    population : str
+    formulas : collection of str
+        Parameters that have a formula.
+    fixed, links : mapping
+        Values and links by parameter.
+
+    Raises
+    ------
+    ModelError
+    """
+    if population != "conditional":
+        return
+    if "D" in fixed:
+        raise ModelError(
+            "With population='conditional' density has no level that could be fixed; leave D out."
+        )
+    if "D" in formulas and links.get("D", "log") != "log":
+        raise ModelError(
+            f"Relative density needs the log link; got links={{'D': {links['D']!r}}}. Use "
+            "population='poisson' for another link."
+        )
 
 
 def check_capped(surveys: Sequence[Survey], population: str, individuals: Individuals) -> None:
@@ -41,4 +75,37 @@ def check_capped(surveys: Sequence[Survey], population: str, individuals: Indivi
         raise ModelError(
             "Capped detectors take all animals to be alike; leave "
             f"{individuals.response} out of the formulas."
+        )
+
+
+def check_searches(
+    surveys: Sequence[Survey], function: DetectionFunction, names: Sequence[str]
+) -> None:
+    """Integrals over searches need a hazard that has one, and an amplitude of its own.
+
+    Parameters
+    ----------
+    surveys : sequence of Survey
+    function : DetectionFunction
+    names : sequence of str
+        Parameters of the model.
+
+    Raises
+    ------
+    ModelError
+    """
+    if not any(survey.traps.is_search.any() for survey in surveys):
+        return
+    if not function.is_hazard or not has_whole_range(function.shape):
+        usable = [
+            f.name for f in DETECTION_FUNCTIONS.values() if f.is_hazard and has_whole_range(f.shape)
+        ]
+        raise ModelError(
+            f"Searched areas and transects need a hazard: {function.name} cannot be used. Choose "
+            f"one of {', '.join(usable)}."
+        )
+    if "a0" in names:
+        raise ModelError(
+            "a0 is the area of a detector that is a point; with searched areas or transects give a "
+            "formula for lambda0."
         )

@@ -203,7 +203,7 @@ def coefficients_of(model: Model, natural: Mapping[str, float]) -> FloatArray:
     """
     start = np.zeros(model.n_coefficients)
     for name, parameter in model.parameters.items():
-        if parameter.fixed is None:
+        if parameter.fixed is None and not (name == "D" and model.is_relative):
             start[parameter.slice] = _nearest(parameter, natural[name])
     return start
 

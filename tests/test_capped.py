@@ -264,7 +264,7 @@ def test_a_survey_of_simulated_capped_detectors_is_fitted_again():
     assert np.abs(off).max() < tolerances.MONTE_CARLO
 
 
-# --- what is refused ------------------------------------------------------------------------------
+# --- what is refused -----------------------------------------------------------------------------
 
 
 def test_two_animals_at_one_capped_detector_are_told():

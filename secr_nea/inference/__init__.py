@@ -9,8 +9,11 @@ from secr_nea.inference.detectability import effective_sampling_area, pdot
 from secr_nea.inference.doubts import doubts
 from secr_nea.inference.mask_check import check_mask, effective_area_by_buffer
 from secr_nea.inference.prediction import predict, real_parameters
+from secr_nea.inference.relative import absolute_coefficients, absolute_density
 
 __all__ = [
+    "absolute_coefficients",
+    "absolute_density",
     "abundance",
     "activity_center",
     "check_mask",

@@ -15,7 +15,7 @@ from secr_nea.detection import DetectionFunction
 from secr_nea.likelihood.blocks import BlockAdjoint, BlockInput, block_adjoint, block_sums
 from secr_nea.likelihood.capped import CappedFunction, with_shares, without_shares
 from secr_nea.likelihood.layout import Population, populations_of
-from secr_nea.likelihood.population import POPULATION_TERMS, PopulationTerm
+from secr_nea.likelihood.population import POPULATION_TERMS, PopulationTerm, relative_terms
 from secr_nea.model import Model
 from secr_nea.parameters import sum_by_row
 from secr_nea.units import animals_per_cell
@@ -168,17 +168,27 @@ class Likelihood:
     def _forward(self, state: State) -> tuple[float, list[FloatArray], list[PopulationTerm]]:
         """Log-likelihood, log sums of the animals and number terms of each population."""
         sums = state.nested(block_sums(state.flat, self.function))
-        term = POPULATION_TERMS[self.model.population]
         total = self.constant
-        logs, terms = [], []
-        for item, inputs, parts in zip(self.populations, state.inputs, sums, strict=True):
-            animal_log = item.animal_log([part.animal_log for part in parts])
-            detected = np.sum([part.detected for part in parts], axis=0)
-            expected = float(sum(np.exp(i.log_weight).sum() for i in inputs))
-            terms.append(term(item.n_by_pattern, detected, expected))
-            logs.append(animal_log)
-            total += float(animal_log[item.members].sum()) + terms[-1].value
+        logs = []
+        for item, parts in zip(self.populations, sums, strict=True):
+            logs.append(item.animal_log([part.animal_log for part in parts]))
+            total += float(logs[-1][item.members].sum())
+        terms = self._terms(
+            state, [np.sum([part.detected for part in parts], axis=0) for parts in sums]
+        )
+        total += sum(term.value for term in terms)
         return (total if np.isfinite(total) else -np.inf), logs, terms
+
+    def _terms(self, state: State, detected: list[FloatArray]) -> list[PopulationTerm]:
+        """How the number of animals of each population enters."""
+        numbers = [item.n_by_pattern for item in self.populations]
+        if self.model.is_relative:
+            return relative_terms(numbers, detected)
+        term = POPULATION_TERMS[self.model.population]
+        return [
+            term(number, seen, float(sum(np.exp(i.log_weight).sum() for i in inputs)))
+            for number, seen, inputs in zip(numbers, detected, state.inputs, strict=True)
+        ]
 
     def value_and_gradient(self, coefficients: FloatArray) -> tuple[float, FloatArray]:
         """Log-likelihood and its exact derivative to every coefficient.
