@@ -240,8 +240,8 @@ class Design:
         Remembered levels, knots and scalings.
     smooths : tuple of Smooth
         The smooth functions that a fit penalises, with their columns.
-    relative : bool
-        Whether the intercept was taken away, because only differences are estimated.
+    is_relative : bool
+        Whether the formula's intercept is left out, so that the predictor is a difference.
     """
 
     text: str
@@ -250,39 +250,7 @@ class Design:
     variables: tuple[str, ...]
     spec: ModelSpec
     smooths: tuple[Smooth, ...] = ()
-    relative: bool = False
-
-    def without_intercept(self) -> Design:
-        """The same terms for a quantity whose level is not estimated.
-
-        Returns
-        -------
-        Design
-
-        Raises
-        ------
-        FormulaError
-            If nothing but the intercept is in the formula, or its terms add up to one.
-        """
-        if self.columns == ("Intercept",):
-            raise FormulaError(
-                f"The formula {self.text!r} has nothing but a level, and this quantity is "
-                "relative: name covariates, or leave the formula out."
-            )
-        if self.columns[0] != "Intercept":
-            whole = np.column_stack([self.matrix, np.ones(len(self.matrix))])
-            if np.linalg.matrix_rank(whole) == self.matrix.shape[1]:
-                raise FormulaError(
-                    f"The terms of {self.text!r} add up to a level, and this quantity is "
-                    "relative: leave '- 1' out of the formula."
-                )
-            return self
-        matrix = np.ascontiguousarray(self.matrix[:, 1:])
-        matrix.setflags(write=False)
-        smooths = tuple(replace(one, columns=one.columns - 1) for one in self.smooths)
-        return replace(
-            self, matrix=matrix, columns=self.columns[1:], smooths=smooths, relative=True
-        )
+    is_relative: bool = False
 
     def apply(self, frame: pd.DataFrame) -> FloatArray:
         """Design matrix of new data with the remembered levels, knots and scalings.
@@ -302,10 +270,10 @@ class Design:
             If a column is missing, has missing values or a level that the model has not seen.
         """
         matrix = _materialise(self.spec, frame, self.text, self.variables)[0]
-        return matrix[:, 1:] if self.relative else matrix
+        return matrix[:, 1:] if self.is_relative else matrix
 
 
-def design(text: str, frame: pd.DataFrame, what: str) -> Design:
+def design(text: str, frame: pd.DataFrame, what: str, *, relative: bool = False) -> Design:
     """Build the design matrix of a formula.
 
     Parameters
@@ -316,6 +284,9 @@ def design(text: str, frame: pd.DataFrame, what: str) -> Design:
         All columns that the formula may use.
     what : str
         What the formula is for (``"D"``, ``"lambda0"`` ...), for messages.
+    relative : bool
+        Leave out the intercept, which another parameter has: a factor still differs from its
+        first level.
 
     Returns
     -------
@@ -333,8 +304,30 @@ def design(text: str, frame: pd.DataFrame, what: str) -> Design:
     if not columns:
         raise FormulaError(f"The formula {text!r} for {what} has no columns; use '~ 1'.")
     _check_rank(matrix, columns, text, what)
+    smooths = _smooths(spec, columns, text)
+    if relative and columns[0] != "Intercept":
+        _check_no_level(matrix, text, what)
+    drop = relative and columns[0] == "Intercept"
+    if drop:
+        matrix, columns = np.ascontiguousarray(matrix[:, 1:]), columns[1:]
+        smooths = tuple(replace(smooth, columns=smooth.columns - 1) for smooth in smooths)
+        if not columns:
+            raise FormulaError(
+                f"The formula {text!r} for {what} has only an intercept, which says nothing: name "
+                "the covariates that matter."
+            )
     matrix.setflags(write=False)
-    return Design(text, matrix, columns, variables, spec, _smooths(spec, columns, text))
+    return Design(text, matrix, columns, variables, spec, smooths, drop)
+
+
+def _check_no_level(matrix: FloatArray, text: str, what: str) -> None:
+    """Refuse columns that add up to one: the level that is not to be estimated."""
+    whole = np.column_stack([matrix, np.ones(len(matrix))])
+    if np.linalg.matrix_rank(whole) == matrix.shape[1]:
+        raise FormulaError(
+            f"The terms of {text!r} for {what} add up to a level, and only differences can be "
+            "estimated: leave '- 1' or '0 +' out of the formula."
+        )
 
 
 def _smooths(spec: ModelSpec, columns: tuple[str, ...], text: str) -> tuple[Smooth, ...]:

@@ -43,7 +43,9 @@ def check_relative(
         )
 
 
-def check_capped(surveys: Sequence[Survey], population: str, individuals: Individuals) -> None:
+def check_capped(
+    surveys: Sequence[Survey], population: str, individuals: Individuals, names: Sequence[str]
+) -> None:
     """At capped detectors all animals compete: they must have a density and be alike.
 
     Parameters
@@ -51,12 +53,14 @@ def check_capped(surveys: Sequence[Survey], population: str, individuals: Indivi
     surveys : sequence of Survey
     population : str
     individuals : Individuals
+    names : sequence of str
+        Parameters of the model.
 
     Raises
     ------
     ModelError
-        If there are capped detectors and the model has no density, classes or groups, or a
-        learned response of the animal.
+        If there are capped detectors and the model has no density, classes or groups, a learned
+        response of the animal, or detection that depends on where an animal lives.
     """
     if not any("capped" in survey.traps.detector for survey in surveys):
         return
@@ -71,10 +75,12 @@ def check_capped(surveys: Sequence[Survey], population: str, individuals: Indivi
             f"Capped detectors take all animals to be alike; leave out {word}=, or give the "
             "detectors as 'binary' if hardly any of them met two animals on one occasion."
         )
-    if individuals.response:
+    unlike = [individuals.response] if individuals.response else []
+    unlike += [name for name in names if name == "sigmak" or name.endswith("_location")]
+    if unlike:
         raise ModelError(
-            "Capped detectors take all animals to be alike; leave "
-            f"{individuals.response} out of the formulas."
+            f"Capped detectors take all animals to be alike; leave {' and '.join(unlike)} out of "
+            "the model."
         )
 
 

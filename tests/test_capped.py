@@ -282,6 +282,8 @@ def test_two_animals_at_one_capped_detector_are_told():
         ({"population": "conditional"}, "need density in the likelihood"),
         ({"classes": 2}, "leave out classes="),
         ({"lambda0": "~ detected_before"}, "leave detected_before out"),
+        ({"lambda0_location": "~ rugged"}, "leave lambda0_location out"),
+        ({"sigmak": "~ 1"}, "leave sigmak out"),
     ],
 )
 def test_models_without_a_likelihood_are_told(options, words):

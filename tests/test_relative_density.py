@@ -239,8 +239,8 @@ def test_fits_that_explain_more_are_not_compared():
 @pytest.mark.parametrize(
     "options, words",
     [
-        ({"D": "~ 1"}, "nothing but a level"),
-        ({"D": "~ country - 1"}, "leave '- 1' out"),
+        ({"D": "~ 1"}, "only an intercept, which says nothing"),
+        ({"D": "~ country - 1"}, "leave '- 1' or '0 \\+' out"),
         ({"fixed": {"D": 1.0}}, "no level that could be fixed"),
         ({"D": "~ rug_std", "links": {"D": "identity"}}, "needs the log link"),
     ],

@@ -21,6 +21,7 @@ from secr_nea._kernels.hazard import log_hazard_of_probability, log_hazard_slope
 from secr_nea._typing import BoolArray, FloatArray
 from secr_nea.detection import DetectionFunction
 from secr_nea.likelihood.blocks import BlockAdjoint, BlockInput, tile_distances
+from secr_nea.likelihood.center_effects import CenterAdjoint
 
 _TILE = 1024
 
@@ -155,14 +156,24 @@ def without_shares(
     d_values = [value.copy() for value in adjoint.values[:-1]]
     d_weight = adjoint.log_weight.copy()
     columns = np.flatnonzero(d_integral != 0.0)
+    d_effects = CenterAdjoint.zeros(item.effects)
     with np.errstate(all="ignore"):
         for span, d2, hazard in _tiles(plain, function.plain):
             expected = d_integral[:, None] * hazard * np.exp(plain.log_weight[span])
             d_weight[span] += expected.sum(axis=0)
-            slopes = function.plain.slopes(d2, *plain.values)
-            for d_value, slope in zip(d_values, slopes, strict=False):
+            *slopes, to_distance = function.plain.slopes(d2, *plain.values)
+            for d_value, slope in zip(d_values, slopes, strict=True):
                 d_value[columns] += (expected * slope)[columns].sum(axis=1)
-    return BlockAdjoint(tuple(d_values), d_weight)
+            d_effects.add_tile(
+                item.effects,
+                span.start,
+                span.stop,
+                expected,
+                d2,
+                to_distance,
+                item.block.column_site,
+            )
+    return BlockAdjoint(tuple(d_values), d_weight, adjoint.effects.plus(d_effects))
 
 
 def largest_probability(item: BlockInput, function: CappedFunction) -> float:
@@ -192,7 +203,7 @@ def _tiles(
     """Points, squared distances and hazards h of all tiles of a block."""
     for start in range(0, item.block.n_points, _TILE):
         stop = min(start + _TILE, item.block.n_points)
-        d2 = tile_distances(item.block, start, stop)
+        d2 = tile_distances(item, start, stop)
         yield slice(start, stop), d2, np.exp(function.log_hazard(d2, *item.values))
 
 
