@@ -17,6 +17,7 @@ from secr_nea.detection import (
     detection_function,
 )
 from secr_nea.detection_design import DetectionDesign
+from secr_nea.effective_area import EffectiveArea
 from secr_nea.errors import ModelError, SecrWarning
 from secr_nea.formula import as_text, design
 from secr_nea.frames import (
@@ -39,7 +40,7 @@ from secr_nea.location_effects import (
     is_location_word,
 )
 from secr_nea.mixing import Mixing
-from secr_nea.model_checks import check_capped, check_relative, check_searches
+from secr_nea.model_checks import check_area, check_capped, check_relative, check_searches
 from secr_nea.parameter_names import check_names
 from secr_nea.parameters import DEFAULT_LINKS, Parameter, estimated_parameter, fixed_parameter
 from secr_nea.smooths import Smooth
@@ -170,6 +171,7 @@ class Model:
         )
         check_capped(self.surveys, population, self.individuals, names)
         self.parameters: Mapping[str, Parameter] = MappingProxyType(self._build(names, held))
+        _ = self.detection_design  # what it refuses is told now
         if groups is not None and "D" in formulas and groups not in self._density_variables():
             warnings.warn(
                 f"D does not use {groups!r}: the groups are taken to be equally dense. Give "
@@ -187,6 +189,9 @@ class Model:
             if own[0] in given:
                 raise ModelError(f"a0 takes the place of {own[0]}; give one of the two.")
             own = ("a0", *own[1:])
+        if "esa" in given:
+            check_area(given, own, self.detection, self.surveys)
+            own = ("esa", *own[1:])
         if "sigmak" in given:
             own = (own[0], "sigmak", *own[2:])
         check_location_words(given, own, self.detection, self.surveys, self.population, unusual)
@@ -276,7 +281,7 @@ class Model:
     @property
     def detection_parameters(self) -> tuple[Parameter, ...]:
         """Parameters of detection in the order of the detection function (a0 as amplitude)."""
-        own = {"a0", "sigmak", *self.detection.parameters}
+        own = {"a0", "esa", "sigmak", *self.detection.parameters}
         return tuple(p for name, p in self.parameters.items() if name in own)
 
     @property
@@ -292,9 +297,11 @@ class Model:
     @cached_property
     def detection_design(self) -> DetectionDesign:
         """Detection parameters from coefficients, and their derivatives."""
-        return DetectionDesign(
-            self.detection, self.detection_parameters, self.detection_rows, self.n_coefficients
-        )
+        own, rows = self.detection_parameters, self.detection_rows
+        area = None
+        if own[0].name == "esa":
+            area = EffectiveArea.of(self.detection, self.surveys, rows, own[0])
+        return DetectionDesign(self.detection, own, rows, self.n_coefficients, area)
 
     @cached_property
     def location_effects(self) -> LocationEffects | None:

@@ -43,6 +43,53 @@ def check_relative(
         )
 
 
+AREA_COMPANIONS = frozenset({"D", "esa", "sigma", "z", "w", "pmix"})
+"""Parameters that a model with an effective sampling area may have."""
+
+
+def check_area(
+    given: Collection[str],
+    own: Sequence[str],
+    function: DetectionFunction,
+    surveys: Sequence[Survey],
+) -> None:
+    """An effective sampling area takes the place of a hazard's amplitude at straight distances.
+
+    Parameters
+    ----------
+    given : collection of str
+        Parameters that the user named.
+    own : sequence of str
+        Detection parameters of the model without it.
+    function : DetectionFunction
+    surveys : sequence of Survey
+
+    Raises
+    ------
+    ModelError
+    """
+    if own[0] in given:
+        raise ModelError(f"esa takes the place of {own[0]}; give one of the two.")
+    if not function.is_hazard:
+        raise ModelError(
+            f"esa needs a hazard, and {function.name} is a probability; use "
+            f"detection='hazard_{function.name}' or its nearest hazard form."
+        )
+    beyond = sorted(set(given) - AREA_COMPANIONS)
+    if beyond:
+        raise ModelError(
+            f"esa cannot be combined with {', '.join(beyond)}; give a formula for "
+            f"{function.amplitude}."
+        )
+    kinds = {kind for survey in surveys for kind in survey.traps.detector}
+    unusual = sorted(kinds & {"capped", "area_search", "transect"})
+    if unusual:
+        raise ModelError(
+            f"esa is not for {' or '.join(unusual)} detectors; give a formula for "
+            f"{function.amplitude}."
+        )
+
+
 def check_capped(
     surveys: Sequence[Survey], population: str, individuals: Individuals, names: Sequence[str]
 ) -> None:
