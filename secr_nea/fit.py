@@ -113,6 +113,10 @@ class FitResult(Estimate):
             self, region=region, by=by, survey=survey, mask=mask, level=level, variance=variance
         )
 
+    def profile_pmix(self, values: Sequence[float] | None = None) -> pd.DataFrame:
+        """Log-likelihood along pmix; see `secr_nea.inference.profile_pmix`."""
+        return inference.profile_pmix(self, values)
+
     def absolute_density(self) -> FitResult:
         """The full fit that relative density implies; see `secr_nea.inference.absolute_density`."""
         return FitResult.of(inference.absolute_density(self))

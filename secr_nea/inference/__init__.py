@@ -8,6 +8,7 @@ from secr_nea.inference.derived import derived_density
 from secr_nea.inference.detectability import effective_sampling_area, pdot
 from secr_nea.inference.doubts import doubts
 from secr_nea.inference.mask_check import check_mask, effective_area_by_buffer
+from secr_nea.inference.mixtures import profile_pmix
 from secr_nea.inference.prediction import predict, real_parameters
 from secr_nea.inference.relative import absolute_coefficients, absolute_density
 
@@ -28,5 +29,6 @@ __all__ = [
     "extrapolation",
     "pdot",
     "predict",
+    "profile_pmix",
     "real_parameters",
 ]

@@ -11,12 +11,11 @@ import pandas as pd
 from secr_nea._typing import BoolArray, FloatArray
 from secr_nea.errors import ModelError
 from secr_nea.estimate import Estimate, z_value
-from secr_nea.individuals import LATENT
 from secr_nea.inference.density import PointDensity, modelled_density
 from secr_nea.inference.intervals import delta_variance
+from secr_nea.inference.variants import variant
 from secr_nea.likelihood import likelihood_of
 from secr_nea.likelihood.points import detection_probability, expected_detected
-from secr_nea.model import Model
 from secr_nea.units import animals_per_cell
 
 
@@ -193,7 +192,7 @@ def absolute_density(estimate: Estimate) -> Estimate:
             "likelihood. Use absolute_coefficients and derived_density(by=...), or fit with "
             f"groups={names[0]!r}."
         )
-    full = _full_model(model)
+    full = variant(model, population="poisson")
     coefficients, covariance = _absolute(estimate, level_of(estimate, counts_of(estimate)))
     return replace(
         estimate,
@@ -201,25 +200,6 @@ def absolute_density(estimate: Estimate) -> Estimate:
         coefficients=coefficients,
         covariance=covariance,
         log_likelihood=likelihood_of(full).value(coefficients),
-    )
-
-
-def _full_model(model: Model) -> Model:
-    """The same formulas with a Poisson number of animals."""
-    individuals = model.individuals
-    classes: str | int | None = None
-    if individuals.is_mixture:
-        latent = individuals.variable == LATENT
-        classes = individuals.n_levels if latent else individuals.variable
-    return Model(
-        model.surveys,
-        detection=model.detection,
-        fixed={n: p.fixed for n, p in model.parameters.items() if p.fixed is not None},
-        links=dict(model.links),
-        classes=classes,
-        groups=individuals.variable if individuals.grouped else None,
-        smallest_sigma=model.smallest_sigma,
-        **model.formulas,
     )
 
 
