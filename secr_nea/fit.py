@@ -113,6 +113,17 @@ class FitResult(Estimate):
             self, region=region, by=by, survey=survey, mask=mask, level=level, variance=variance
         )
 
+    def rate_of_increase(
+        self,
+        *,
+        times: Sequence[float] | str | None = None,
+        mask: HabitatMask | None = None,
+        group: str | None = None,
+        level: float = 0.95,
+    ) -> pd.DataFrame:
+        """Finite rate of increase between surveys; see `secr_nea.inference.rate_of_increase`."""
+        return inference.rate_of_increase(self, times=times, mask=mask, group=group, level=level)
+
     def profile_pmix(self, values: Sequence[float] | None = None) -> pd.DataFrame:
         """Log-likelihood along pmix; see `secr_nea.inference.profile_pmix`."""
         return inference.profile_pmix(self, values)

@@ -11,6 +11,7 @@ from secr_nea.inference.mask_check import check_mask, effective_area_by_buffer
 from secr_nea.inference.mixtures import profile_pmix
 from secr_nea.inference.prediction import predict, real_parameters
 from secr_nea.inference.relative import absolute_coefficients, absolute_density
+from secr_nea.inference.trend import rate_of_increase
 
 __all__ = [
     "absolute_coefficients",
@@ -30,5 +31,6 @@ __all__ = [
     "pdot",
     "predict",
     "profile_pmix",
+    "rate_of_increase",
     "real_parameters",
 ]
