@@ -14,14 +14,17 @@ from secr_nea._typing import BoolArray, FloatArray
 from secr_nea.diagnosis import FLAT_SE, Diagnosis, verdict
 from secr_nea.errors import FitError
 from secr_nea.estimate import Estimate
+from secr_nea.friction_scan import other_tops
 from secr_nea.individuals import LATENT
 from secr_nea.likelihood import Likelihood, likelihood_of
+from secr_nea.likelihood.capped import CappedFunction, largest_probability
 from secr_nea.model import Model
 from secr_nea.smoothing import Penalties, Smoothing
 from secr_nea.start import chained_start, crude_starts, first_sigma
 
 _GAIN = 1e-6  # log-likelihood that may be left at a maximum
 _MOST_STARTS = 6
+_HARDLY_ANY = 1e-3  # a class with a smaller share of the animals is empty
 _STEP_SHAPE = 30.0  # a hazard-rate with a larger z is a step: all or nothing
 _COARSE_POINTS = 3000  # a larger mask is first tried at about this many points
 
@@ -215,10 +218,22 @@ def _boundaries(model: Model, coefficients: FloatArray) -> tuple[str, ...]:
     if "z" in values and "hazard_rate" in model.detection.name and values["z"].max() > _STEP_SHAPE:
         found.append("z")
     span = max(float(np.ptp(survey.mask.xy, axis=0).max()) for survey in model.surveys)
-    span *= likelihood_of(model).stretch(coefficients, 0.25 * span)
+    span *= likelihood_of(model).distances.stretch(coefficients, 0.25 * span)
     if "sigmak" not in model.parameters and "sigma" not in found and values["sigma"].max() > span:
         found.append("sigma")
+    if model.individuals.is_mixture and _rarest(model, coefficients) < _HARDLY_ANY:
+        found.append("pmix")
+    likelihood = likelihood_of(model)
+    if isinstance(likelihood.function, CappedFunction):
+        items = likelihood.state(coefficients).flat
+        if max(largest_probability(item, likelihood.function) for item in items) > 0.9999:
+            found.append(model.detection.amplitude)
     return tuple(found)
+
+
+def _rarest(model: Model, coefficients: FloatArray) -> float:
+    """Proportion of the rarest class in any survey."""
+    return float(model.class_proportions(coefficients).min())
 
 
 def _coarse(model: Model) -> int:
@@ -233,7 +248,11 @@ def _coarse(model: Model) -> int:
 
 
 def maximise(
-    model: Model, *, start: Mapping[str, float] | None = None, progress: bool = True
+    model: Model,
+    *,
+    start: Mapping[str, float] | None = None,
+    progress: bool = True,
+    thorough: bool = True,
 ) -> Estimate:
     """Fit a model by maximum likelihood.
 
@@ -245,6 +264,9 @@ def maximise(
         not have are ignored.
     progress : bool
         Whether to show a progress bar when the fit takes more than a few seconds.
+    thorough : bool
+        Whether latent classes are always tried from several starts, as their likelihood may have
+        several maxima.
 
     Returns
     -------
@@ -291,7 +313,8 @@ def maximise(
             )
         begin = search.approach(starts[0])
         best = search.climb(begin)
-        if model.individuals.variable == LATENT or not _is_maximum(best, search.full):
+        several = thorough and model.individuals.variable == LATENT
+        if several or not _is_maximum(best, search.full):
             best = search.look_elsewhere(best, begin[0], starts[1:_MOST_STARTS])
         if "noneuc" in model.parameters:
             best = search.over_friction(best)
@@ -376,72 +399,12 @@ class _Search:
         """
         friction = self.full.likelihood.model.parameters["noneuc"].slice
         for j in range(friction.start, friction.stop):
-            for u in _tops(_scan(self.full, best, j), best):
+            for u in other_tops(self.full, best.u, best.value, best.hessian, j):
                 top = _search(self.full, u, best.hessian, 1e-2)
                 if self.full(top)[0] < best.value - 1e-3:
                     again = self.climb((top, best.hessian))
                     best = again if again.value < best.value - 1e-9 else best
         return best
-
-
-_FRICTIONS = np.array([0.1, 0.25, 0.5, 0.8, 1.2, 1.7])  # for covariates of root mean square 1
-_NEAR_TOP = 3.0  # log-likelihood below the best within which another top is climbed
-_HOPELESS = 20.0
-_Scan = list[tuple[float, FloatArray]]
-
-
-def _scan(target: _Scaled, best: _Point, j: int) -> _Scan:
-    """(value, coefficients) at several values of coefficient j, the others following it."""
-    grid = np.concatenate([-_FRICTIONS[::-1], _FRICTIONS])
-    begin = int(np.abs(grid - best.u[j]).argmin())
-    found: dict[int, tuple[float, FloatArray]] = {}
-    for way in (range(begin, len(grid)), range(begin - 1, -1, -1)):
-        u = best.u
-        for i in way:
-            u = u.copy()
-            u[j] = grid[i]
-            u = _others(target, u, best.hessian, j)
-            found[i] = (target(u)[0], u)
-            outwards = grid[i] * (i - begin) > 0.0 and abs(grid[i]) >= 0.5
-            if outwards and found[i][0] > best.value + _HOPELESS:
-                break
-    return [found[i] for i in sorted(found)]
-
-
-def _others(target: _Scaled, u: FloatArray, hessian: FloatArray, j: int) -> FloatArray:
-    """Coefficients with all but coefficient j led roughly to their best."""
-    kept = np.delete(np.arange(len(u)), j)
-    eigenvalues, vectors = np.linalg.eigh(hessian[np.ix_(kept, kept)])
-    stretch = vectors / np.sqrt(np.maximum(np.abs(eigenvalues), 1.0))
-
-    def moved(v: FloatArray) -> FloatArray:
-        out = u.copy()
-        out[kept] += stretch @ v
-        return out
-
-    def transformed(v: FloatArray) -> tuple[float, FloatArray]:
-        value, gradient = target(moved(v))
-        if not np.isfinite(value):
-            return 1e30, np.zeros_like(v)
-        return value, stretch.T @ gradient[kept]
-
-    found = optimize.minimize(
-        transformed,
-        np.zeros_like(u[kept]),
-        jac=True,
-        method="BFGS",
-        options={"gtol": 0.2, "maxiter": 8},
-    )
-    return moved(found.x)
-
-
-def _tops(scan: _Scan, best: _Point) -> list[FloatArray]:
-    """Where a scan has a top that is not the best one and comes near it, the highest first."""
-    values = np.array([np.inf, *(value for value, _ in scan), np.inf])
-    inner = values[1:-1]
-    is_top = (inner <= values[:-2]) & (inner <= values[2:]) & (inner < best.value + _NEAR_TOP)
-    order = np.flatnonzero(is_top)
-    return [scan[i][1] for i in order[np.argsort(inner[order])]]
 
 
 _MOST_FITS = 30  # penalised fits in search of the smoothing parameters

@@ -85,6 +85,11 @@ def grounds_of(metric: Metric, surveys: Sequence[Survey]) -> tuple[Ground, ...]:
                 f"{survey.name!r} has searched areas or transects, for which only straight "
                 f"distances are possible; leave out distance={metric!r}."
             )
+        if "capped" in survey.traps.detector:
+            raise ModelError(
+                f"{survey.name!r} has capped detectors, for which only straight distances are "
+                f"possible; leave out distance={metric!r}."
+            )
         try:
             ground = metric.ground(survey.traps, survey.mask, survey.name)
         except DataError as error:

@@ -94,7 +94,7 @@ def natural_start(
     Returns
     -------
     dict of str to float
-        For ``D``, the detection parameters and, where it is used, ``a0``.
+        For ``D``, the detection parameters and, where they are used, ``a0`` and ``esa``.
     """
     function = model.detection
     scale, extra = shape_scale(function)
@@ -105,7 +105,7 @@ def natural_start(
         is_distance = name == "w" or "lognormal" in function.name
         start[name] = extra * start["sigma"] if is_distance else extra
     for key, parameter in model.parameters.items():
-        if parameter.fixed is not None and key != "a0":
+        if parameter.fixed is not None and key not in ("a0", "esa"):
             start[key] = parameter.fixed
     hazards, areas = _unit_exposure(model, start, distances)
     n_animals = sum(survey.n_animals for survey in model.surveys)
@@ -129,6 +129,8 @@ def natural_start(
     for name in model.parameters:
         if is_location_word(name):
             start[name] = 1.0
+    if "esa" in model.parameters:
+        start["esa"] = effective / len(model.surveys)
     if "a0" in model.parameters:
         start["a0"] = hazard * 2.0 * np.pi * start["sigma"] ** 2 / M2_PER_KM2
     return start
@@ -226,7 +228,8 @@ def coefficients_of(model: Model, natural: Mapping[str, float]) -> FloatArray:
     """
     start = np.zeros(model.n_coefficients)
     for name, parameter in model.parameters.items():
-        if parameter.fixed is None and name not in METRIC_WORDS:
+        is_relative = name == "D" and model.is_relative
+        if parameter.fixed is None and name not in METRIC_WORDS and not is_relative:
             start[parameter.slice] = _nearest(parameter, natural[name])
     return start
 
@@ -289,9 +292,11 @@ def _crude_start(model: Model, factor: float, metric: FloatArray) -> FloatArray:
     likelihood = likelihood_of(model)
     distances = [
         None if measured is None else measured.squared
-        for measured in (likelihood.measured(metric, b) for b in range(len(model.surveys)))
+        for measured in (
+            likelihood.distances.measured(metric, b) for b in range(len(model.surveys))
+        )
     ]
-    sigma *= likelihood.stretch(metric, sigma)
+    sigma *= likelihood.distances.stretch(metric, sigma)
     return coefficients_of(model, natural_start(model, sigma, distances)) + metric
 
 

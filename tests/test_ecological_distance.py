@@ -223,7 +223,7 @@ def test_formulas_of_friction():
     assert sn.Model(ridge(), noneuc="~ rug_std - 1").coefficient_names[-1] == "noneuc:rug_std"
     country = sn.Model(ridge(), noneuc="~ country")
     assert country.coefficient_names[-1].startswith("noneuc:country[T.")
-    with pytest.raises(sn.FormulaError, match="add up to an intercept.*without '- 1'"):
+    with pytest.raises(sn.FormulaError, match="add up to a level.*leave '- 1'"):
         sn.Model(ridge(), noneuc="~ country - 1")
     with pytest.raises(sn.FormulaError, match="only an intercept"):
         sn.Model(ridge(), noneuc="~ 1")
@@ -245,6 +245,16 @@ def test_an_animal_at_two_traps_without_a_way_is_named():
 def test_searches_have_straight_distances_only():
     with pytest.raises(sn.ModelError, match="only straight distances are possible"):
         sn.Model(searched(), distance=sn.LeastCost())
+
+
+def test_capped_detectors_and_esa_rest_on_straight_distances():
+    with pytest.raises(sn.ModelError, match="esa as a parameter rests on straight distances"):
+        sn.Model(ridge(), esa="~ 1", distance=sn.LeastCost())
+    traps = sn.TrapArray([[500.0, 500.0], [1500.0, 1500.0]], detector="capped")
+    captures = sn.CaptureHistory(traps, animal=[0], occasion=[0], trap=[0])
+    mask = sn.HabitatMask.around(traps, buffer=3000.0, spacing=1000.0)
+    with pytest.raises(sn.ModelError, match="capped detectors, for which only straight"):
+        sn.Model(sn.Survey(captures, mask, name="capped"), distance=sn.LeastCost())
 
 
 def searched():

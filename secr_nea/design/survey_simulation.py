@@ -79,7 +79,7 @@ def simulate_survey(
 
 
 def _check_possible(model: Model) -> None:
-    if "D" not in model.parameters:
+    if not model.has_density:
         raise ModelError(
             "A model of the conditional likelihood has no density to simulate animals from; use "
             "population='poisson'."
@@ -152,7 +152,7 @@ def _center_effects(
     if squared is None:
         squared = squared_distances(survey.traps, centres)
     elif model.metric_design is not None and not model.metric_design.grounds[b].by_cell:
-        measured = likelihood.measured(coefficients, b, centres)
+        measured = likelihood.distances.measured(coefficients, b, centres)
         squared = squared if measured is None else measured.squared
     return effects.scaled(squared, 0, len(centres)), effects.log_hazard
 

@@ -9,7 +9,13 @@ import numpy as np
 from secr_nea._typing import FloatArray, IntArray
 from secr_nea.distances import Measured
 from secr_nea.errors import ModelError
-from secr_nea.likelihood.blocks import BlockInput, block_adjoint, block_sums, tile_log_hazard
+from secr_nea.likelihood.blocks import (
+    BlockAdjoint,
+    BlockInput,
+    block_adjoint,
+    block_sums,
+    tile_log_hazard,
+)
 from secr_nea.likelihood.center_effects import FARTHEST_SQUARED, CenterAdjoint, CenterEffects
 from secr_nea.likelihood.evaluate import Likelihood
 from secr_nea.likelihood.tables import Block
@@ -101,7 +107,7 @@ def measured_at(
     """
     if xy is None or likelihood.model.metric is None:
         return None
-    measured = likelihood.measured(coefficients, b, xy, beyond=beyond)
+    measured = likelihood.distances.measured(coefficients, b, xy, beyond=beyond)
     if measured is None:
         raise ModelError("Distances cannot be measured at these coefficients: they are not finite.")
     return measured
@@ -195,7 +201,7 @@ def _pattern_hazard(likelihood: Likelihood, item: BlockInput, pattern: int) -> F
     with np.errstate(all="ignore"):
         for start in range(0, len(out), _TILE):
             stop = min(start + _TILE, len(out))
-            log_hazard = tile_log_hazard(item, likelihood.model.detection, start, stop)
+            log_hazard = tile_log_hazard(item, likelihood.function, start, stop)
             out[start:stop] = effort @ np.exp(log_hazard)
     return out
 
@@ -271,7 +277,7 @@ def _block_encounter(likelihood: Likelihood, item: BlockInput, animals: IntArray
     with np.errstate(all="ignore"):
         for start in range(0, block.n_points, _TILE):
             stop = min(start + _TILE, block.n_points)
-            log_hazard = tile_log_hazard(item, likelihood.model.detection, start, stop)
+            log_hazard = tile_log_hazard(item, likelihood.function, start, stop)
             for row, i in inside:
                 out[row, start:stop] += _records(block, i, log_hazard)
     return out
@@ -335,23 +341,48 @@ def expected_detected(
     log_weight = np.maximum(log_weight, -745.0)
     places = mask_points(model, item.survey, xy)
     measured = measured_at(likelihood, coefficients, item.survey, xy)
-    inputs = []
+    inputs, living = [], []
     for c, given in zip(item.classes, likelihood.state(coefficients).inputs[p], strict=True):
         share = log_share[c] if model.individuals.is_mixture else 0.0
         block = given.block.without_animals(xy)
         effects = effects_at(given.effects, places, measured)
         inputs.append(BlockInput(block, given.values, log_weight + share, effects))
-    sums = block_sums(inputs, model.detection)
+        living.append(given)
+    sums = block_sums(inputs, likelihood.function)
     detected = np.sum([part.detected for part in sums], axis=0)
     ones = np.ones(len(detected)) if factor is None else factor
     nobody = [np.empty(0) for _ in inputs]
-    adjoints = block_adjoint(inputs, model.detection, nobody, [ones for _ in inputs])
+    adjoints = block_adjoint(inputs, likelihood.function, nobody, [ones for _ in inputs])
     if places is not None:
         adjoints = [
             replace(part, effects=_on_points(part.effects, places, len(item.points)))
             for part in adjoints
         ]
-    return detected, likelihood.pull_back_classes(coefficients, p, adjoints, measured)
+    if not likelihood.is_capped:
+        return detected, likelihood.pull_back_classes(coefficients, p, adjoints, measured)
+    return detected, _through_shares(likelihood, coefficients, p, living, adjoints)
+
+
+def _through_shares(
+    likelihood: Likelihood,
+    coefficients: FloatArray,
+    p: int,
+    living: list[BlockInput],
+    adjoints: list[BlockAdjoint],
+) -> FloatArray:
+    """Derivative with capped detectors, where p. rests on the density of all animals."""
+    # The weights of the sum are given; only those of the animals that compete depend on density.
+    adjoints = likelihood.without_shares(
+        living,
+        [
+            replace(part, log_weight=np.zeros(given.block.n_points))
+            for part, given in zip(adjoints, living, strict=True)
+        ],
+    )
+    d_log_density: list[FloatArray | None] = [None] * len(likelihood.populations)
+    d_log_density[p] = np.sum([part.log_weight for part in adjoints], axis=0)
+    gradient = likelihood.pull_back_classes(coefficients, p, adjoints)
+    return gradient + likelihood.pull_back_density(coefficients, d_log_density)
 
 
 def _on_points(adjoint: CenterAdjoint, places: IntArray, n_points: int) -> CenterAdjoint:

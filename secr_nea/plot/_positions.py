@@ -57,7 +57,7 @@ def distances_to_center(estimate: Estimate, b: int) -> FloatArray:
     """
     likelihood = likelihood_of(estimate.model)
     captures = estimate.model.surveys[b].captures
-    measured = likelihood.measured(estimate.coefficients, b)
+    measured = likelihood.distances.measured(estimate.coefficients, b)
     assert measured is not None
     center = np.zeros(captures.n_animals, dtype=np.int64)
     for p in likelihood.of_survey(b):
