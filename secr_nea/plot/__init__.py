@@ -4,6 +4,7 @@ from secr_nea.plot.activity_map import activity_center
 from secr_nea.plot.background import hillshade, regions
 from secr_nea.plot.buffer_curve import buffer
 from secr_nea.plot.capture_map import captures
+from secr_nea.plot.connectivity_map import connectivity
 from secr_nea.plot.density_map import density
 from secr_nea.plot.detection_curve import detection
 from secr_nea.plot.mask_map import mask
@@ -14,6 +15,7 @@ __all__ = [
     "activity_center",
     "buffer",
     "captures",
+    "connectivity",
     "density",
     "detection",
     "hillshade",
