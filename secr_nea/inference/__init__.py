@@ -1,18 +1,25 @@
 """What an estimate means: abundance, surfaces, activity centres, detectability, predictions."""
 
 from secr_nea.inference.abundance import abundance
-from secr_nea.inference.activity import activity_center
+from secr_nea.inference.activity import activity_center, activity_centers, activity_shares
 from secr_nea.inference.classes import class_densities, class_membership, class_ratio
 from secr_nea.inference.density import density_surface, extrapolation
 from secr_nea.inference.derived import derived_density
 from secr_nea.inference.detectability import effective_sampling_area, pdot
-from secr_nea.inference.doubts import doubts
+from secr_nea.inference.doubts import doubts, unearned
+from secr_nea.inference.expected_use import expected_use
 from secr_nea.inference.mask_check import check_mask, effective_area_by_buffer
+from secr_nea.inference.minimum_count import MinimumCount, minimum_count
 from secr_nea.inference.prediction import predict, real_parameters
+from secr_nea.inference.region_covariance import abundance_covariance
 
 __all__ = [
+    "MinimumCount",
     "abundance",
+    "abundance_covariance",
     "activity_center",
+    "activity_centers",
+    "activity_shares",
     "check_mask",
     "class_densities",
     "class_membership",
@@ -22,8 +29,11 @@ __all__ = [
     "doubts",
     "effective_area_by_buffer",
     "effective_sampling_area",
+    "expected_use",
     "extrapolation",
+    "minimum_count",
     "pdot",
     "predict",
     "real_parameters",
+    "unearned",
 ]

@@ -6,6 +6,8 @@ import numpy as np
 
 from secr_nea.estimate import Estimate
 from secr_nea.inference.mask_check import BIAS_LIMIT, SPACING_LIMIT, check_mask, typical_sigma
+from secr_nea.inference.minimum_count import minimum_count
+from secr_nea.survey import Survey
 
 FEW_ANIMALS = 6
 FEW_MOVERS = 3
@@ -35,6 +37,26 @@ def doubts(estimate: Estimate) -> list[str]:
     return found
 
 
+def unearned(estimate: Estimate) -> str:
+    """Why no number of a fit may be shown as an estimate; empty when they may.
+
+    Parameters
+    ----------
+    estimate : Estimate
+
+    Returns
+    -------
+    str
+        The diagnosis of a fit that is not at its maximum, whose overall density or detection the
+        data do not determine, or that stands at the edge of what is possible.
+    """
+    diagnosis = estimate.diagnosis
+    whole = [name for name in diagnosis.flat if name.endswith(":Intercept")]
+    if diagnosis.converged and diagnosis.positive_definite and not (whole or diagnosis.boundary):
+        return ""
+    return diagnosis.message
+
+
 def _sparse(estimate: Estimate) -> list[str]:
     surveys = estimate.model.surveys
     n_animals = estimate.fingerprint.n_animals
@@ -43,7 +65,8 @@ def _sparse(estimate: Estimate) -> list[str]:
     if n_animals < FEW_ANIMALS:
         found.append(
             f"{_plural(n_animals, 'Only ')} detected: density rests on very little; report the "
-            "minimum count and the detection rate beside it."
+            f"minimum count and the detection rate beside it: {_plain_numbers(surveys)} See "
+            "minimum_count for what the next survey would need."
         )
     if movers < FEW_MOVERS and "sigma" not in _fixed(estimate):
         found.append(
@@ -51,6 +74,11 @@ def _sparse(estimate: Estimate) -> list[str]:
             "from these data. Consider fixed={'sigma': ...} from a comparable survey."
         )
     return found
+
+
+def _plain_numbers(surveys: tuple[Survey, ...]) -> str:
+    """What can be told without a model."""
+    return " ".join(minimum_count(survey).sentence for survey in surveys)
 
 
 def _plural(number: int, only: str) -> str:
