@@ -20,32 +20,38 @@ from secr_nea.errors import (
     SecrWarning,
 )
 from secr_nea.fit import FitResult, fit
+from secr_nea.inference import MinimumCount, minimum_count
 from secr_nea.io.searches import read_searches
 from secr_nea.io.tables import read_captures, read_mask, read_surveys, read_traps
 from secr_nea.likelihood import log_likelihood, log_likelihood_gradient
 from secr_nea.mask import HabitatMask
 from secr_nea.model import Model
 from secr_nea.survey import Survey, as_surveys
+from secr_nea.transboundary import Concordance, Transboundary, concordance, transboundary
 from secr_nea.traps import TrapArray
 
 __all__ = [
     "DETECTION_FUNCTIONS",
     "CRSError",
     "CaptureHistory",
+    "Concordance",
     "DataError",
     "DetectionFunction",
     "FitError",
     "FitResult",
     "FormulaError",
     "HabitatMask",
+    "MinimumCount",
     "Model",
     "ModelError",
     "SecrError",
     "SecrWarning",
     "Survey",
+    "Transboundary",
     "TrapArray",
     "__version__",
     "as_surveys",
+    "concordance",
     "datasets",
     "design",
     "detection_function",
@@ -54,6 +60,7 @@ __all__ = [
     "inference",
     "log_likelihood",
     "log_likelihood_gradient",
+    "minimum_count",
     "plot",
     "read_captures",
     "read_mask",
@@ -61,5 +68,6 @@ __all__ = [
     "read_surveys",
     "read_traps",
     "set_threads",
+    "transboundary",
     "user_detection_function",
 ]

@@ -157,16 +157,14 @@ def activity_centers(estimate: Estimate, *, survey: str | None = None) -> xarray
     The total adds up to the number of animals detected. It is no map of density: where no camera
     stood it is low whatever lives there (Durbach et al. 2024).
     """
-    import xarray
-
     b = survey_index(estimate, survey)
     item = estimate.model.surveys[b]
     each = survey_activity_centers(estimate, b)
     layers = [item.mask.to_xarray(row, name="probability", units="1") for row in each]
     total = item.mask.to_xarray(each.sum(axis=0), name="total", units="animals per cell")
     # without animals: a stack of no layers
-    stack = np.stack([np.asarray(layer) for layer in layers]) if layers else np.zeros(
-        (0, *total.shape)
+    stack = (
+        np.stack([np.asarray(layer) for layer in layers]) if layers else np.zeros((0, *total.shape))
     )
     surfaces = total.to_dataset()
     surfaces["probability"] = (("animal", "y", "x"), stack, {"units": "1"})
