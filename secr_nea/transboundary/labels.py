@@ -68,6 +68,7 @@ WORDS = {
         "border": "border",
         "trap": "detector",
         "use": "Animals",
+        "share axis": "Where the animal has its activity centre, %",
     },
     "ru": {
         "survey": "съёмка",
@@ -127,6 +128,7 @@ WORDS = {
         "border": "граница",
         "trap": "ловушка",
         "use": "Особи",
+        "share axis": "Где находится центр активности особи, %",
     },
 }
 

@@ -82,6 +82,15 @@ class Transboundary:
         return self.sides.names
 
     @property
+    def words(self) -> dict[str, str]:
+        """Words for labels in the language of the result."""
+        return words_of(self.language)
+
+    def place(self, name: str) -> str:
+        """Name of a country, or of several with commas, in the language of the result."""
+        return place(name, self.language)
+
+    @property
     def summary(self) -> str:
         """The result in plain sentences, in the language of the result."""
         return summary_text(self)
