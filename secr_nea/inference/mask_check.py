@@ -7,7 +7,9 @@ import pandas as pd
 
 from secr_nea._typing import FloatArray
 from secr_nea.estimate import Estimate
-from secr_nea.inference.detectability import pdot, survey_index
+from secr_nea.inference.detectability import survey_index
+from secr_nea.likelihood import likelihood_of
+from secr_nea.likelihood.points import detection_probability, mean_log_factors
 from secr_nea.survey import Survey
 from secr_nea.units import M2_PER_KM2
 
@@ -18,7 +20,7 @@ _FILLED = 0.75
 
 
 def typical_sigma(estimate: Estimate) -> float:
-    """Sigma in metres, averaged over traps by their effort.
+    """Sigma in metres, averaged over traps by their effort (and over the mask).
 
     Parameters
     ----------
@@ -37,7 +39,8 @@ def typical_sigma(estimate: Estimate) -> float:
         everyone = values[rows].reshape(-1, *survey.traps.effort.shape).mean(axis=0)
         total += float((everyone * survey.traps.effort).sum())
         weight += float(survey.traps.effort.sum())
-    return total / weight
+    log_factor, _ = mean_log_factors(likelihood_of(estimate.model), estimate.coefficients)
+    return total / weight * float(np.exp(log_factor))
 
 
 def check_mask(estimate: Estimate) -> pd.DataFrame:
@@ -107,11 +110,12 @@ def _outside_mass(estimate: Estimate, survey: Survey, buffer: float, sigma: floa
 
 def _probability(estimate: Estimate, survey: str, xy: FloatArray | None = None) -> FloatArray:
     """Probability of detection, averaged over groups."""
-    groups = estimate.model.individuals
-    names = groups.levels if groups.grouped else (None,)
-    return np.asarray(
-        np.mean([pdot(estimate, xy, survey=survey, group=name) for name in names], axis=0)
-    )
+    likelihood = likelihood_of(estimate.model)
+    found = [
+        detection_probability(likelihood, estimate.coefficients, p, xy, beyond=True)
+        for p in likelihood.of_survey(survey_index(estimate, survey))
+    ]
+    return np.asarray(np.mean(found, axis=0))
 
 
 def effective_area_by_buffer(estimate: Estimate, *, survey: str, n_steps: int = 40) -> pd.DataFrame:
