@@ -147,10 +147,20 @@ class FitResult(Estimate):
         title: str | None = None,
         note: str | None = None,
         level: float = 0.95,
+        public: bool = False,
+        **tables: Any,
     ) -> Path:
-        """Write a results folder; see `secr_nea.report.write_report`."""
+        """Write a results folder; see `secr_nea.report.write_report` for what it may hold."""
         return write_report(
-            self, folder, regions=region, by=by, title=title, note=note, level=level
+            self,
+            folder,
+            regions=region,
+            by=by,
+            title=title,
+            note=note,
+            level=level,
+            public=public,
+            **tables,
         )
 
     def __repr__(self) -> str:

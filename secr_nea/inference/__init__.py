@@ -3,7 +3,7 @@
 from secr_nea.inference.abundance import abundance
 from secr_nea.inference.activity import activity_center, activity_centers, activity_shares
 from secr_nea.inference.classes import class_densities, class_membership, class_ratio
-from secr_nea.inference.density import density_surface, extrapolation
+from secr_nea.inference.density import density_surface, density_table, extrapolation
 from secr_nea.inference.derived import derived_density
 from secr_nea.inference.detectability import effective_sampling_area, pdot
 from secr_nea.inference.doubts import doubts, unearned
@@ -11,6 +11,7 @@ from secr_nea.inference.expected_use import expected_use
 from secr_nea.inference.mask_check import check_mask, effective_area_by_buffer
 from secr_nea.inference.minimum_count import MinimumCount, minimum_count
 from secr_nea.inference.prediction import predict, real_parameters
+from secr_nea.inference.range_area import range_area
 from secr_nea.inference.region_covariance import abundance_covariance
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "class_membership",
     "class_ratio",
     "density_surface",
+    "density_table",
     "derived_density",
     "doubts",
     "effective_area_by_buffer",
@@ -34,6 +36,7 @@ __all__ = [
     "minimum_count",
     "pdot",
     "predict",
+    "range_area",
     "real_parameters",
     "unearned",
 ]

@@ -11,6 +11,7 @@ from secr_nea.estimate import Estimate
 from secr_nea.inference.activity import activity_center
 from secr_nea.inference.density import point_density
 from secr_nea.inference.detectability import population_index, survey_index
+from secr_nea.likelihood import likelihood_of
 from secr_nea.mask import HabitatMask
 from secr_nea.units import DENSITY_AREA_KM2, animals_per_cell
 
@@ -60,7 +61,7 @@ def expected_use(
     centres in the cell (or the probability of the animal's), and h the fitted hazard of detection
     by distance as the kernel of an animal's movements, kept within the mask. Where detection
     depends on covariates of traps, their mean over traps (by effort) is used; over classes of
-    animals the kernel is averaged by their proportions.
+    animals the kernel is averaged by their proportions. Distances are straight.
     """
     b = survey_index(estimate, survey)
     mask = estimate.model.surveys[b].mask
@@ -73,8 +74,9 @@ def expected_use(
         weight = animals_per_cell(density.value, mask.cell_area)
         name, units, scale = "use", "animals per 100 km2", DENSITY_AREA_KM2 / mask.cell_area
     use = np.zeros(mask.n_points)
+    shrink = _shrink(estimate, b)
     for share, values in _kernels(estimate, b, group):
-        use += share * _spread(estimate, mask.xy, weight, values)
+        use += share * _spread(estimate, mask.xy, weight, values, shrink)
     return mask.to_xarray(scale * use, name=name, units=units)
 
 
@@ -112,8 +114,25 @@ def _kernels(estimate: Estimate, b: int, group: str | None) -> list[tuple[float,
     return found
 
 
+def _shrink(estimate: Estimate, b: int) -> FloatArray:
+    """What squared distances from each activity centre are multiplied by: 1 / (factor of sigma)^2.
+
+    Only where sigma depends on the place of the centre it differs from 1.
+    """
+    likelihood = likelihood_of(estimate.model)
+    p = next(iter(likelihood.of_survey(b)))
+    log_sigma = likelihood.state(estimate.coefficients).inputs[p][0].effects.log_sigma
+    if log_sigma is None:
+        return np.ones(estimate.model.surveys[b].mask.n_points)
+    return np.asarray(np.exp(-2.0 * log_sigma))
+
+
 def _spread(
-    estimate: Estimate, xy: FloatArray, weight: FloatArray, values: list[float]
+    estimate: Estimate,
+    xy: FloatArray,
+    weight: FloatArray,
+    values: list[float],
+    shrink: FloatArray,
 ) -> FloatArray:
     """Weights of the points spread by the kernel, which sums to 1 over the mask."""
     columns = [np.full((1, 1), value) for value in values]
@@ -122,6 +141,7 @@ def _spread(
     for start in range(0, len(xy), step):
         own = slice(start, start + step)
         d2 = ((xy[own, None, :] - xy[None]) ** 2).sum(axis=2)
+        d2 *= shrink[own, None]
         kernel = np.exp(estimate.model.detection.log_hazard(d2, *columns))
         use += weight[own] @ (kernel / kernel.sum(axis=1, keepdims=True))
     return use

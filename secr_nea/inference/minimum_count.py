@@ -174,11 +174,16 @@ class MinimumCount:
             lines.append(f"Too few for a good estimate of density: {'; '.join(self.lacking)}.")
         else:
             lines.append("Enough for an estimate of density.")
-        lines += ["", "What the next survey may bring:", self._shown().to_string(index=False)]
+        lines += ["", "What the next survey may bring:", self.shown_plans().to_string(index=False)]
         return "\n".join(lines)
 
-    def _shown(self) -> pd.DataFrame:
-        """The plans as rounded text."""
+    def shown_plans(self) -> pd.DataFrame:
+        """The table of `next_survey` as rounded text.
+
+        Returns
+        -------
+        DataFrame of str
+        """
         table = self.next_survey()
         error = [f"{100 * e:.0f} %" if np.isfinite(e) else "-" for e in table["relative_error"]]
         return pd.DataFrame(
@@ -193,7 +198,9 @@ class MinimumCount:
 
     def _repr_html_(self) -> str:
         first, second = str(self).split("\n")[:2]
-        return f"<p>{escape(first)}<br>{escape(second)}</p>{self._shown().to_html(index=False)}"
+        return (
+            f"<p>{escape(first)}<br>{escape(second)}</p>{self.shown_plans().to_html(index=False)}"
+        )
 
 
 def minimum_count(surveys: Survey | Iterable[Survey], *, level: float = 0.95) -> MinimumCount:

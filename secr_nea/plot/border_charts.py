@@ -12,7 +12,7 @@ from secr_nea.plot._colours import CATEGORIES, INK, UNKNOWN, category_colours
 from secr_nea.plot._legend import add_section, line, marker, show_legend
 from secr_nea.plot._map_axes import finish_map, map_axes
 from secr_nea.plot.background import regions
-from secr_nea.plot.capture_map import draw_detections
+from secr_nea.plot.capture_map import aside, draw_detections
 from secr_nea.plot.trap_map import draw_traps
 from secr_nea.survey import Survey
 
@@ -77,8 +77,9 @@ def border(
     ax = map_axes(ax, (west - rim, south - rim, east + rim, north + rim))
     ax.set_xlim(west - rim, east + rim)
     ax.set_ylim(south - rim, north + rim)
-    draw_traps(ax, item.traps, legend=False)
     colours = _colours(result)
+    _tint(ax, result, colours)
+    draw_traps(ax, item.traps, legend=False)
     _draw_animals(ax, result, item, colours, labels)
     shown = result.sides.to_geodataframe()
     shown["country"] = [result.place(name) for name in shown["country"]]
@@ -100,6 +101,17 @@ def border(
         )
         show_legend(ax)
     return finish_map(ax, coordinates=coordinates, title=title)
+
+
+def _tint(ax: Axes, result: Transboundary, colours: Any) -> None:
+    """A breath of the colour of each country under everything else."""
+    from secr_nea.plot._map_axes import background
+
+    with background(ax):
+        for name, polygon in zip(result.countries, result.sides.polygons, strict=True):
+            import geopandas
+
+            geopandas.GeoSeries([polygon]).plot(ax=ax, color=colours(name), alpha=0.06, zorder=0)
 
 
 def _survey(result: Transboundary, survey: str | None) -> Survey:
@@ -132,7 +144,12 @@ def _draw_animals(
     from matplotlib.collections import LineCollection
     from matplotlib.patheffects import withStroke
 
-    records = result.records[result.records["survey"] == item.name]
+    records = result.records[result.records["survey"] == item.name].reset_index(drop=True)
+    position = {name: k for k, name in enumerate(item.traps.ids)}
+    trap = np.array([position[name] for name in records["trap_id"]], dtype=np.int64)
+    moved = aside(trap, item.captures, item.traps.bounds)
+    moved[item.traps.is_search[trap]] = 0.0
+    records[["x", "y"]] += moved
     animals = result.animals[result.animals["survey"] == item.name]
     for _, animal in animals.iterrows():
         own = records[records["animal_id"] == animal["animal"]]
@@ -265,12 +282,13 @@ def double_count(
     for x, number in zip(at, numbers, strict=True):
         ax.annotate(
             str(number),
-            (float(x), number),
-            xytext=(0, 2),
+            (float(x), 0.0),
+            xytext=(0, 4),
             textcoords="offset points",
             ha="center",
             va="bottom",
             fontweight="bold",
+            color="white" if number else INK,
         )
     if np.isfinite(row["expected_animals"]):
         expected = [row[f"expected_list_{name}"] for name in result.countries]

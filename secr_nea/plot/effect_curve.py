@@ -29,6 +29,7 @@ def effect(
     *,
     parameter: str | None = None,
     level: float = 0.95,
+    rug: bool = True,
     ax: Axes | None = None,
     legend: bool = True,
     title: str | None = None,
@@ -50,6 +51,8 @@ def effect(
         default.
     level : float
         Confidence level of the band (Wald, on the link scale).
+    rug : bool
+        Whether to mark the values of the data.
     ax : Axes, optional
         Where to draw; new axes by default.
     legend : bool
@@ -95,7 +98,8 @@ def effect(
             table,
             known and tuple(float(end) for end in shown(np.array(known))),
         )
-        _draw_rug(ax, shown(values.to_numpy(dtype=np.float64)))
+        if rug:
+            _draw_rug(ax, shown(values.to_numpy(dtype=np.float64)))
         ax.set_xlabel(label)
     _set_height(ax, table)
     ax.set_ylabel(_label(chosen))

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 COLUMNS = ("model", "D", "lower", "upper")
+_LONG = {
+    "density_per_100km2": "D",
+    "density_lower": "lower",
+    "density_upper": "upper",
+}
 
 
 def forest(
@@ -30,8 +35,9 @@ def forest(
     ----------
     table : DataFrame
         Columns model, D, lower, upper, and weight (optional), one row per model; an index called
-        ``model`` will do. The area of a marker grows with the weight. Models without an interval
-        have an open marker, and those without an estimate a dash.
+        ``model`` will do, and so will density_per_100km2, density_lower, density_upper. The area
+        of a marker grows with the weight. Models without an interval have an open marker, and
+        those without an estimate are said to have none.
     label : str
         What the estimates are, with the unit.
     ax : Axes, optional
@@ -56,6 +62,8 @@ def forest(
     >>> ax = sn.plot.forest(table)
     """
     rows = table.reset_index() if table.index.name == "model" else table
+    if "D" not in rows:
+        rows = rows.rename(columns=_LONG)
     lacking = [name for name in COLUMNS if name not in rows.columns]
     if lacking or not len(rows):
         raise DataError(

@@ -1,4 +1,4 @@
-"""Density surfaces as files for a GIS: GeoTIFF and netCDF."""
+"""Density surfaces as files for a GIS: GeoTIFF, netCDF and GeoPackage."""
 
 from __future__ import annotations
 
@@ -105,3 +105,36 @@ def write_rasters(estimate: Estimate, folder: Path, level: float) -> list[Path]:
         surface.to_netcdf(nc, engine="h5netcdf")
         written += [tif, nc]
     return written
+
+
+def write_cells(estimate: Estimate, folder: Path, level: float) -> list[Path]:
+    """Density of every mask cell as polygons, one layer a survey (and group) in a GeoPackage.
+
+    Parameters
+    ----------
+    estimate : Estimate
+    folder : Path
+    level : float
+        Confidence level of the interval.
+
+    Returns
+    -------
+    list of Path
+        ``density.gpkg`` with density, se, lower, upper (animals per 100 km2), cv and extrapolated;
+        nothing without a model of density.
+    """
+    model = estimate.model
+    if "D" not in model.parameters:
+        return []
+    levels = model.individuals.levels if model.individuals.grouped else ()
+    words = file_words([survey.name for survey in model.surveys])
+    path = folder / "density.gpkg"
+    path.unlink(missing_ok=True)
+    for survey, group in product(model.surveys, levels or (None,)):
+        cells = survey.mask.to_geodataframe()[["geometry"]]
+        table = inference.density_table(estimate, survey=survey.name, group=group, level=level)
+        for name in table.columns:
+            cells[name] = table[name]
+        layer = words[survey.name] if group is None else f"{words[survey.name]}_{group}"
+        cells.to_file(path, layer=layer, driver="GPKG", engine="pyogrio")
+    return [path]

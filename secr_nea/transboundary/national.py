@@ -17,6 +17,7 @@ from secr_nea.individuals import LATENT
 from secr_nea.inference.density import point_density
 from secr_nea.likelihood import likelihood_of
 from secr_nea.likelihood.points import detection_probability
+from secr_nea.location_effects import is_location_word
 from secr_nea.mask import HabitatMask
 from secr_nea.maximise import maximise
 from secr_nea.model import Model
@@ -107,7 +108,7 @@ def _rebuilt(model: Model, surveys: Sequence[Survey]) -> Model:
             surveys,
             detection=model.detection,
             fixed={name: value for name, value in fixed.items() if value is not None},
-            links=dict(model.links),
+            links={n: word for n, word in model.links.items() if not is_location_word(n)},
             population=model.population,
             classes=None if individuals.grouped else word,
             groups=str(word) if individuals.grouped else None,

@@ -14,7 +14,7 @@ from secr_nea.survey import Survey
 from secr_nea.transboundary.catalogues import Concordance
 from secr_nea.transboundary.labels import localised, place, words_of
 from secr_nea.transboundary.sides import Sides
-from secr_nea.transboundary.summary import number_of, summary_text
+from secr_nea.transboundary.summary import number_of, sentences_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -91,9 +91,14 @@ class Transboundary:
         return place(name, self.language)
 
     @property
-    def summary(self) -> str:
+    def sentences(self) -> list[str]:
         """The result in plain sentences, in the language of the result."""
-        return summary_text(self)
+        return sentences_of(self)
+
+    @property
+    def summary(self) -> str:
+        """The sentences as one text, one a line."""
+        return "\n".join(self.sentences)
 
     def translated(self, language: str) -> Transboundary:
         """The same result with the words of another language, ``"en"`` or ``"ru"``."""
@@ -180,12 +185,12 @@ class Transboundary:
         return "\n\n".join(parts)
 
     def _repr_html_(self) -> str:
-        sentences = "".join(f"<p>{escape(line)}</p>" for line in self.summary.split("\n"))
+        sentences = "".join(f"<li>{escape(line)}</li>" for line in self.sentences)
         tables = "".join(
             f"<b>{escape(title)}</b>{table.to_html(index=False, border=0)}"
             for title, table in self.shown().items()
         )
-        return sentences + tables
+        return f"<ul>{sentences}</ul>{tables}"
 
 
 def _flat(matrix: pd.DataFrame) -> pd.DataFrame:
@@ -353,7 +358,9 @@ def _national_shown(found: Transboundary, words: dict[str, str]) -> pd.DataFrame
                 words["remark"]: "" if known else row["message"],
             }
         )
-    return pd.DataFrame(rows)
+    shown = pd.DataFrame(rows)
+    remark = words["remark"]
+    return shown.drop(columns=remark) if (shown[remark] == "").all() else shown
 
 
 def _concordance_shown(found: Transboundary, words: dict[str, str]) -> pd.DataFrame:

@@ -78,8 +78,8 @@ SENTENCES: dict[str, dict[str, str]] = {
 }
 
 
-def summary_text(found: Transboundary) -> str:
-    """Sentences about one survey after another.
+def sentences_of(found: Transboundary) -> list[str]:
+    """Sentences about one survey after another, and about the catalogues.
 
     Parameters
     ----------
@@ -87,22 +87,21 @@ def summary_text(found: Transboundary) -> str:
 
     Returns
     -------
-    str
-        One paragraph per survey.
+    list of str
     """
     names = list(found.double_count["survey"])
-    paragraphs = []
+    sentences = []
     for name in names:
-        head = f"{name}. " if len(names) > 1 else ""
-        paragraphs.append(head + " ".join(_sentences(found, name)))
+        own = _sentences(found, name)
+        sentences += [f"{name}: {own[0]}", *own[1:]] if len(names) > 1 else own
     if found.concordance is not None:
         numbers = found.concordance.counts
         text = SENTENCES[found.language]["catalogues"]
         only = int(numbers.filter(like="only").sum())
-        paragraphs.append(
+        sentences.append(
             text.format(agreed=numbers["agreed"], only=only, conflict=numbers["conflict"])
         )
-    return localised("\n".join(paragraphs), found.language)
+    return [localised(sentence, found.language) for sentence in sentences]
 
 
 def _sentences(found: Transboundary, survey: str) -> list[str]:
