@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
@@ -136,5 +137,8 @@ def write_cells(estimate: Estimate, folder: Path, level: float) -> list[Path]:
         for name in table.columns:
             cells[name] = table[name]
         layer = words[survey.name] if group is None else f"{words[survey.name]}_{group}"
-        cells.to_file(path, layer=layer, driver="GPKG", engine="pyogrio")
+        with warnings.catch_warnings():
+            # a survey may have no CRS; the reader of the file is told by its absence
+            warnings.filterwarnings("ignore", "'crs' was not provided", UserWarning)
+            cells.to_file(path, layer=layer, driver="GPKG", engine="pyogrio")
     return [path]

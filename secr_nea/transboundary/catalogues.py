@@ -172,7 +172,7 @@ def concordance(
     --------
     >>> import pandas as pd
     >>> links = pd.DataFrame({"Russia": ["Bars", "Irbis", "Irbis"], "Mongolia": ["M1", "M2", "M3"]})
-    >>> concordance(links).counts["conflict"]
+    >>> int(concordance(links).counts["conflict"])
     1
     """
     table = pd.read_csv(links) if isinstance(links, str | os.PathLike) else links
