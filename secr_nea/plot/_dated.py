@@ -44,7 +44,8 @@ def read_dated(table: Any, what: str, names: Sequence[str], dates: Sequence[str]
             )
     changed: dict[str, Any] = {name: found[name].astype(str).str.strip() for name in names}
     for name in dates:
-        changed[name] = pd.to_datetime(found[name], errors="coerce")
+        # ISO dates only: 03/04/2024 is March to one reader and April to another
+        changed[name] = pd.to_datetime(found[name], format="ISO8601", errors="coerce")
         given = found[name].notna() & (found[name].astype(str).str.strip() != "")
         bad = np.flatnonzero(given & changed[name].isna())
         if bad.size:

@@ -42,6 +42,7 @@ def side_records(survey: Survey, sides: Sides) -> pd.DataFrame:
         table = table.assign(x=xy[:, 0], y=xy[:, 1])
     xy = table[["x", "y"]].to_numpy(dtype=np.float64)
     side = sides.of(xy, near=NEAR)
+    _warn_of_near(table["trap_id"], sides.of(xy), side, sides)
     if (side < 0).any():
         outside = list(dict.fromkeys(table["trap_id"][side < 0]))
         raise DataError(
@@ -51,6 +52,22 @@ def side_records(survey: Survey, sides: Sides) -> pd.DataFrame:
         )
     table.insert(0, "survey", survey.name)
     return table.assign(side=side, distance_m=sides.distance_to_other(xy, side))
+
+
+def _warn_of_near(
+    traps: pd.Series, inside: np.ndarray[Any, Any], side: np.ndarray[Any, Any], sides: Sides
+) -> None:
+    """Tell of detectors that stand in no country and are given to the nearest one."""
+    near = (inside < 0) & (side >= 0)
+    if near.any():
+        told = dict.fromkeys(
+            f"{trap} ({sides.names[j]})" for trap, j in zip(traps[near], side[near], strict=True)
+        )
+        _checks.warn(
+            f"{_checks.listed(told)}: in none of the countries, but within {NEAR:,.0f} m of one, "
+            "where they are counted. Does the layer have a gap?",
+            stacklevel=4,
+        )
 
 
 def with_dates(records: pd.DataFrame, detections: Any, survey_names: list[str]) -> pd.DataFrame:
@@ -80,7 +97,8 @@ def with_dates(records: pd.DataFrame, detections: Any, survey_names: list[str]) 
             raise DataError("detections of several surveys need a column survey.")
         table = table.assign(survey=survey_names[0])
     table = table.assign(**{name: table[name].astype(str).str.strip() for name in KEY})
-    time = pd.to_datetime(table["date"], errors="coerce")
+    # ISO dates only: 03/04/2024 is March in one country and April in the other
+    time = pd.to_datetime(table["date"], format="ISO8601", errors="coerce")
     bad = np.flatnonzero(time.isna())
     if bad.size:
         raise DataError(
