@@ -586,6 +586,8 @@ def test_catalogues_that_cannot_be_used():
 
 def test_catalogues_are_part_of_the_result():
     result = sn.transboundary(constructed(), countries(), catalogues=LINKS)
-    assert "Of the two catalogues 3 agree, 2 in one only, and 1 in conflict" in result.summary
+    assert "names in the two catalogues 3 agree, 2 are in one only, and 1 are in conflict" in result.summary
     assert "transboundary_concordance" in result.tables()
+    settled = sn.transboundary(constructed(), countries(), catalogues=LINKS.drop(index=[1, 2]))
+    assert "agree on 3; 2 are in one only, and none is in conflict" in settled.summary
     assert "Противоречие".upper() in result.translated("ru").shown()["Два каталога особей"].to_csv()

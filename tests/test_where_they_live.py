@@ -250,6 +250,15 @@ def test_a_fit_to_a_sparse_survey_tells_what_can_be_reported():
     assert inference.unearned(found) in ("", found.diagnosis.message)
 
 
+@pytest.mark.filterwarnings("ignore::secr_nea.SecrWarning")
+def test_without_moves_there_is_no_estimate_unless_sigma_is_given():
+    survey = sparse([(0, 0), (0, 0), (1, 3), (2, 5), (2, 5)])
+    good = dataclasses.replace(sn.fit(survey, progress=False), diagnosis=GOOD)
+    assert "No animal was detected at two or more traps" in inference.unearned(good)
+    fixed = sn.fit(survey, fixed={"sigma": 4000.0}, progress=False)
+    assert inference.unearned(dataclasses.replace(fixed, diagnosis=GOOD)) == ""
+
+
 def test_what_is_not_earned():
     assert inference.unearned(fit()) == ""
     for change in (

@@ -42,8 +42,10 @@ SENTENCES: dict[str, dict[str, str]] = {
         "unearned": "No numbers by country are given: {reason}",
         "outside": "{share} % of the mask lies in none of the countries; the animals there are in "
         "the row 'elsewhere'.",
-        "catalogues": "Of the two catalogues {agreed} agree, {only} in one only, and {conflict} "
-        "in conflict, to be settled before the lists are joined.",
+        "catalogues": "Of the names in the two catalogues {agreed} agree, {only} are in one only, "
+        "and {conflict} are in conflict, to be settled before the lists are joined.",
+        "catalogues agree": "The two catalogues agree on {agreed}; {only} are in one only, and "
+        "none is in conflict.",
         "interval": " ({low} to {high})",
     },
     "ru": {
@@ -73,6 +75,8 @@ SENTENCES: dict[str, dict[str, str]] = {
         "«вне этих стран».",
         "catalogues": "В двух каталогах согласовано {agreed}, только в одном — {only}, "
         "противоречий — {conflict}; их нужно разрешить до объединения списков.",
+        "catalogues agree": "Два каталога согласованы: общих {agreed}, только в одном — {only}, "
+        "противоречий нет.",
         "interval": " ({low}–{high})",
     },
 }
@@ -96,7 +100,8 @@ def sentences_of(found: Transboundary) -> list[str]:
         sentences += [f"{name}: {own[0]}", *own[1:]] if len(names) > 1 else own
     if found.concordance is not None:
         numbers = found.concordance.counts
-        text = SENTENCES[found.language]["catalogues"]
+        key = "catalogues" if numbers["conflict"] else "catalogues agree"
+        text = SENTENCES[found.language][key]
         only = int(numbers.filter(like="only").sum())
         sentences.append(
             text.format(agreed=numbers["agreed"], only=only, conflict=numbers["conflict"])
