@@ -16,6 +16,20 @@ from secr_nea.inference.region_covariance import abundance_covariance
 
 __all__ = [
     "MinimumCount",
+from secr_nea.inference.doubts import doubts
+from secr_nea.inference.mask_check import (
+    check_mask,
+    effective_area_by_buffer,
+    effective_area_by_spacing,
+)
+from secr_nea.inference.mixtures import profile_pmix
+from secr_nea.inference.prediction import predict, real_parameters
+from secr_nea.inference.relative import absolute_coefficients, absolute_density
+from secr_nea.inference.trend import rate_of_increase
+
+__all__ = [
+    "absolute_coefficients",
+    "absolute_density",
     "abundance",
     "abundance_covariance",
     "activity_center",
@@ -30,6 +44,7 @@ __all__ = [
     "derived_density",
     "doubts",
     "effective_area_by_buffer",
+    "effective_area_by_spacing",
     "effective_sampling_area",
     "expected_use",
     "extrapolation",
@@ -37,6 +52,8 @@ __all__ = [
     "pdot",
     "predict",
     "range_area",
+    "profile_pmix",
+    "rate_of_increase",
     "real_parameters",
     "unearned",
 ]

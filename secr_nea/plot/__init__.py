@@ -15,6 +15,7 @@ from secr_nea.plot.forest_chart import forest
 from secr_nea.plot.interactive_map import explore
 from secr_nea.plot.mask_map import mask
 from secr_nea.plot.movement_map import movements
+from secr_nea.plot.spacing_curve import spacing
 from secr_nea.plot.trap_map import traps
 
 __all__ = [
@@ -40,5 +41,6 @@ __all__ = [
     "mask",
     "movements",
     "regions",
+    "spacing",
     "traps",
 ]
