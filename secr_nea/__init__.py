@@ -70,9 +70,9 @@ __all__ = [
     "read_surveys",
     "read_traps",
     "set_threads",
-    "transboundary",
     "share",
     "share_public",
     "terrain",
+    "transboundary",
     "user_detection_function",
 ]

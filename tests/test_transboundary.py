@@ -586,7 +586,8 @@ def test_catalogues_that_cannot_be_used():
 
 def test_catalogues_are_part_of_the_result():
     result = sn.transboundary(constructed(), countries(), catalogues=LINKS)
-    assert "names in the two catalogues 3 agree, 2 are in one only, and 1 are in conflict" in result.summary
+    told = "names in the two catalogues 3 agree, 2 are in one only, and 1 are in conflict"
+    assert told in result.summary
     assert "transboundary_concordance" in result.tables()
     settled = sn.transboundary(constructed(), countries(), catalogues=LINKS.drop(index=[1, 2]))
     assert "agree on 3; 2 are in one only, and none is in conflict" in settled.summary

@@ -8,26 +8,21 @@ from secr_nea.inference.derived import derived_density
 from secr_nea.inference.detectability import effective_sampling_area, pdot
 from secr_nea.inference.doubts import doubts, unearned
 from secr_nea.inference.expected_use import expected_use
-from secr_nea.inference.mask_check import check_mask, effective_area_by_buffer
-from secr_nea.inference.minimum_count import MinimumCount, minimum_count
-from secr_nea.inference.prediction import predict, real_parameters
-from secr_nea.inference.range_area import range_area
-from secr_nea.inference.region_covariance import abundance_covariance
-
-__all__ = [
-    "MinimumCount",
-from secr_nea.inference.doubts import doubts
 from secr_nea.inference.mask_check import (
     check_mask,
     effective_area_by_buffer,
     effective_area_by_spacing,
 )
+from secr_nea.inference.minimum_count import MinimumCount, minimum_count
 from secr_nea.inference.mixtures import profile_pmix
 from secr_nea.inference.prediction import predict, real_parameters
+from secr_nea.inference.range_area import range_area
+from secr_nea.inference.region_covariance import abundance_covariance
 from secr_nea.inference.relative import absolute_coefficients, absolute_density
 from secr_nea.inference.trend import rate_of_increase
 
 __all__ = [
+    "MinimumCount",
     "absolute_coefficients",
     "absolute_density",
     "abundance",
@@ -51,8 +46,8 @@ __all__ = [
     "minimum_count",
     "pdot",
     "predict",
-    "range_area",
     "profile_pmix",
+    "range_area",
     "rate_of_increase",
     "real_parameters",
     "unearned",

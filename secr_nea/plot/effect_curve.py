@@ -102,7 +102,7 @@ def effect(
             _draw_rug(ax, shown(values.to_numpy(dtype=np.float64)))
         ax.set_xlabel(label)
     _set_height(ax, table)
-    ax.set_ylabel(_label(chosen))
+    ax.set_ylabel(_label(chosen, relative=fit.model.is_relative))
     return finish_chart(ax, legend=legend, title=title)
 
 
@@ -229,7 +229,9 @@ def _set_height(ax: Axes, table: pd.DataFrame) -> None:
     ax.set_ylim(0.0, 1.05 * min(max(most, widest), 4.0 * most))
 
 
-def _label(parameter: Parameter) -> str:
+def _label(parameter: Parameter, *, relative: bool) -> str:
+    if parameter.name == "D" and relative:
+        return "Relative density"
     if parameter.name == "D":
         return "Density (animals per 100 km²)"
     unit = UNITS.get(parameter.name, "")

@@ -68,7 +68,7 @@ def explore(
     if item.crs is None:
         raise CRSError("An interactive map needs a CRS; give crs= when reading the traps.")
     drawn = folium.Map(tiles=tiles, control_scale=True)
-    if fit is not None and "D" in fit.model.parameters and not fit.model.individuals.grouped:
+    if fit is not None and fit.model.has_density and not fit.model.individuals.grouped:
         _add_density(fit, item, drawn)
     if regions is not None:
         _add_regions(regions, item, drawn)

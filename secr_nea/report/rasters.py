@@ -125,7 +125,7 @@ def write_cells(estimate: Estimate, folder: Path, level: float) -> list[Path]:
         nothing without a model of density.
     """
     model = estimate.model
-    if "D" not in model.parameters:
+    if not model.has_density:
         return []
     levels = model.individuals.levels if model.individuals.grouped else ()
     words = file_words([survey.name for survey in model.surveys])

@@ -118,7 +118,7 @@ def transboundary(
     crossings = crossings_of(timed, sides.names)
     unearned = inference.unearned(fit)
     shares = {} if unearned else {b: _shares(fit, b, sides) for b in chosen}
-    has_numbers = not unearned and "D" in fit.model.parameters
+    has_numbers = not unearned and fit.model.has_density
     return Transboundary(
         sides=sides,
         surveys=own,

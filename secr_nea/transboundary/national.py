@@ -42,7 +42,7 @@ def expected_detected(estimate: Estimate, b: int, sides: Sides) -> FloatArray | 
     -------
     float64 array, shape (n_sides + 1,), or None
         None for models whose detection cannot be told country by country: with classes, groups,
-        learned responses, animal covariates or multi-catch traps.
+        learned responses, animal covariates, or multi-catch and capped traps.
 
     Notes
     -----
@@ -56,7 +56,8 @@ def expected_detected(estimate: Estimate, b: int, sides: Sides) -> FloatArray | 
         and not individuals.response
         and model.population != ("conditional")
     )
-    if not plain or "multi" in item.traps.detector or "D" not in model.parameters:
+    competing = {"multi", "capped"} & set(item.traps.detector)
+    if not plain or competing or not model.has_density:
         return None
     side = sides.of(item.traps.xy, near=NEAR)
     weight = animals_per_cell(point_density(estimate, b).value, item.mask.cell_area)
