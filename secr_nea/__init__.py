@@ -20,6 +20,7 @@ from secr_nea.errors import (
     SecrWarning,
 )
 from secr_nea.fit import FitResult, fit
+from secr_nea.inference import MinimumCount, minimum_count
 from secr_nea.io.searches import read_searches
 from secr_nea.io.tables import read_captures, read_mask, read_surveys, read_traps
 from secr_nea.likelihood import log_likelihood, log_likelihood_gradient
@@ -27,26 +28,31 @@ from secr_nea.mask import HabitatMask
 from secr_nea.model import Model
 from secr_nea.sharing import open_package, share, share_public
 from secr_nea.survey import Survey, as_surveys
+from secr_nea.transboundary import Concordance, Transboundary, concordance, transboundary
 from secr_nea.traps import TrapArray
 
 __all__ = [
     "DETECTION_FUNCTIONS",
     "CRSError",
     "CaptureHistory",
+    "Concordance",
     "DataError",
     "DetectionFunction",
     "FitError",
     "FitResult",
     "FormulaError",
     "HabitatMask",
+    "MinimumCount",
     "Model",
     "ModelError",
     "SecrError",
     "SecrWarning",
     "Survey",
+    "Transboundary",
     "TrapArray",
     "__version__",
     "as_surveys",
+    "concordance",
     "datasets",
     "design",
     "detection_function",
@@ -55,6 +61,7 @@ __all__ = [
     "inference",
     "log_likelihood",
     "log_likelihood_gradient",
+    "minimum_count",
     "open_package",
     "plot",
     "read_captures",
@@ -66,5 +73,6 @@ __all__ = [
     "share",
     "share_public",
     "terrain",
+    "transboundary",
     "user_detection_function",
 ]

@@ -22,6 +22,7 @@ from secr_nea.model import Model
 from secr_nea.report import write_report
 from secr_nea.results_text import result_html, result_text
 from secr_nea.survey import Survey
+from secr_nea.transboundary import Transboundary, transboundary
 
 if TYPE_CHECKING:
     import xarray
@@ -136,6 +137,26 @@ class FitResult(Estimate):
         """Where an animal lives; see `secr_nea.inference.activity_center`."""
         return inference.activity_center(self, animal, survey=survey)
 
+    def activity_centers(self, *, survey: str | None = None) -> xarray.Dataset:
+        """Where all detected animals live; see `secr_nea.inference.activity_centers`."""
+        return inference.activity_centers(self, survey=survey)
+
+    def activity_shares(
+        self, region: Any, *, by: str | None = None, survey: str | None = None
+    ) -> pd.DataFrame:
+        """Share of each animal's centre by region; see `secr_nea.inference.activity_shares`."""
+        return inference.activity_shares(self, region, by=by, survey=survey)
+
+    def expected_use(
+        self, *, animal: str | None = None, survey: str | None = None, group: str | None = None
+    ) -> xarray.DataArray:
+        """How much each place is used; see `secr_nea.inference.expected_use`."""
+        return inference.expected_use(self, animal=animal, survey=survey, group=group)
+
+    def transboundary(self, countries: Any, **options: Any) -> Transboundary:
+        """What both sides of a border ask for; see `secr_nea.transboundary`."""
+        return transboundary(self, countries, **options)
+
     def report(
         self,
         folder: PathLike,
@@ -145,10 +166,20 @@ class FitResult(Estimate):
         title: str | None = None,
         note: str | None = None,
         level: float = 0.95,
+        public: bool = False,
+        **tables: Any,
     ) -> Path:
-        """Write a results folder; see `secr_nea.report.write_report`."""
+        """Write a results folder; see `secr_nea.report.write_report` for what it may hold."""
         return write_report(
-            self, folder, regions=region, by=by, title=title, note=note, level=level
+            self,
+            folder,
+            regions=region,
+            by=by,
+            title=title,
+            note=note,
+            level=level,
+            public=public,
+            **tables,
         )
 
     def __repr__(self) -> str:

@@ -286,8 +286,8 @@ def maximise(
     began = time.perf_counter()
     if not any(survey.n_animals for survey in model.surveys):
         raise FitError(
-            "No animal was detected, so nothing can be estimated. Report the effort and plan a "
-            "larger survey."
+            "No animal was detected, so nothing can be estimated. Report the effort and the "
+            "detection rate with its upper limit (minimum_count), and plan a larger survey."
         )
     if not model.n_coefficients:
         raise FitError(
