@@ -10,6 +10,7 @@ from secr_nea.detection import (
     detection_function,
     user_detection_function,
 )
+from secr_nea.distances import AnisotropicDistance, CommuteDistance, GivenDistance, LeastCost
 from secr_nea.errors import (
     CRSError,
     DataError,
@@ -33,16 +34,20 @@ from secr_nea.traps import TrapArray
 
 __all__ = [
     "DETECTION_FUNCTIONS",
+    "AnisotropicDistance",
     "CRSError",
     "CaptureHistory",
     "Concordance",
+    "CommuteDistance",
     "DataError",
     "DetectionFunction",
     "FitError",
     "FitResult",
     "FormulaError",
+    "GivenDistance",
     "HabitatMask",
     "MinimumCount",
+    "LeastCost",
     "Model",
     "ModelError",
     "SecrError",

@@ -13,6 +13,7 @@ import pandas as pd
 from secr_nea import inference
 from secr_nea._typing import FloatArray, PathLike
 from secr_nea.detection import DetectionFunction
+from secr_nea.distances import Metric
 from secr_nea.errors import ModelError, SecrWarning
 from secr_nea.estimate import Estimate
 from secr_nea.inference.doubts import doubts
@@ -206,6 +207,7 @@ def fit(
     classes: str | int | None = None,
     groups: str | None = None,
     smallest_sigma: float | None = None,
+    distance: Metric | None = None,
     start: Estimate | Mapping[str, float] | None = None,
     progress: bool = True,
     **formulas: str,
@@ -231,6 +233,10 @@ def fit(
         Complete animal covariate whose levels have densities of their own.
     smallest_sigma : float, metres, optional
         Smallest plausible sigma: integrals over searches are exact down to it; see `Model`.
+    distance : Metric, optional
+        How distances are measured, straight by default: ``LeastCost(...)``,
+        ``CommuteDistance(...)``, ``AnisotropicDistance()`` or ``GivenDistance(matrix)``. A formula
+        for ``noneuc`` (friction of the cells, by mask covariates) alone asks for ``LeastCost()``.
     start : FitResult or mapping of coefficient name to float, optional
         Where to start; coefficients are matched by name, so a simpler fit will do.
     progress : bool
@@ -262,7 +268,7 @@ def fit(
     """
     if isinstance(surveys, Model):
         given = bool(formulas or fixed or links or classes or groups or smallest_sigma)
-        given |= population != "poisson"
+        given |= population != "poisson" or distance is not None
         if given or detection != "hazard_half_normal":
             raise ModelError("A Model is complete; give formulas and options when building it.")
         model = surveys
@@ -276,6 +282,7 @@ def fit(
             classes=classes,
             groups=groups,
             smallest_sigma=smallest_sigma,
+            distance=distance,
             **formulas,
         )
     if isinstance(start, Estimate):

@@ -4,6 +4,11 @@ from secr_nea.inference.abundance import abundance
 from secr_nea.inference.activity import activity_center, activity_centers, activity_shares
 from secr_nea.inference.classes import class_densities, class_membership, class_ratio
 from secr_nea.inference.density import density_surface, density_table, extrapolation
+from secr_nea.inference.activity import activity_center
+from secr_nea.inference.anisotropy import anisotropy
+from secr_nea.inference.classes import class_densities, class_membership, class_ratio
+from secr_nea.inference.connectivity import connectivity, least_cost_path
+from secr_nea.inference.density import density_surface, extrapolation
 from secr_nea.inference.derived import derived_density
 from secr_nea.inference.detectability import effective_sampling_area, pdot
 from secr_nea.inference.doubts import doubts, unearned
@@ -30,10 +35,12 @@ __all__ = [
     "activity_center",
     "activity_centers",
     "activity_shares",
+    "anisotropy",
     "check_mask",
     "class_densities",
     "class_membership",
     "class_ratio",
+    "connectivity",
     "density_surface",
     "density_table",
     "derived_density",
@@ -44,6 +51,7 @@ __all__ = [
     "expected_use",
     "extrapolation",
     "minimum_count",
+    "least_cost_path",
     "pdot",
     "predict",
     "profile_pmix",
