@@ -15,6 +15,7 @@ from secr_nea.errors import FitError, ModelError
 from secr_nea.estimate import Estimate, z_value
 from secr_nea.inference.quantities import Quantity, quantities
 from secr_nea.likelihood import likelihood_of
+from secr_nea.model import Model
 from secr_nea.smoothing import Penalties
 
 _REACH = 30.0  # a quantity that the data allow to go so far on its link scale has no limit there
@@ -206,19 +207,21 @@ class _Profile:
         return "" if place.residual < _RESIDUAL else "rough"
 
 
-def penalised(estimate: Estimate) -> Target:
+def penalised(estimate: Estimate, model: Model | None = None) -> Target:
     """What the fit maximised, at other coefficients: the log-likelihood less penalties of smooths.
 
     Parameters
     ----------
     estimate : Estimate
+    model : Model, optional
+        The same model of other data.
 
     Returns
     -------
     callable
         Coefficients to value and gradient. Smoothing parameters stay as they were estimated.
     """
-    model = estimate.model
+    model = model or estimate.model
     likelihood = likelihood_of(model)
     if estimate.smoothing is None:
         return likelihood.value_and_gradient

@@ -18,6 +18,7 @@ def detection_probability(
     p: int,
     xy: FloatArray | None = None,
     pattern: int = 0,
+    only_class: int | None = None,
 ) -> FloatArray:
     """Probability that an animal is detected at least once, averaged over its possible classes.
 
@@ -31,6 +32,8 @@ def detection_probability(
         Places of the activity centre; the mask points by default.
     pattern : int
         Combination of animal covariates (conditional likelihood).
+    only_class : int, optional
+        The probability of an animal of this class, instead of the average.
 
     Returns
     -------
@@ -40,10 +43,12 @@ def detection_probability(
     share = likelihood.model.class_proportions(coefficients)[item.survey]
     total: FloatArray | None = None
     for c, given in zip(item.classes, likelihood.state(coefficients).inputs[p], strict=True):
+        if only_class is not None and c != only_class:
+            continue
         block = given.block.without_animals(xy)
         hazard = _pattern_hazard(likelihood, BlockInput(block, given.values, _NOTHING), pattern)
         found = -np.expm1(-hazard)
-        if likelihood.model.individuals.is_mixture:
+        if likelihood.model.individuals.is_mixture and only_class is None:
             found = found * share[c]
         total = found if total is None else total + found
     return np.asarray(total)

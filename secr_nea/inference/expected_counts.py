@@ -1,0 +1,189 @@
+"""Expected detections at each detector of an animal whose activity centre is known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from secr_nea._typing import BoolArray, FloatArray, IntArray
+from secr_nea.errors import ModelError
+from secr_nea.model import Model
+from secr_nea.quadrature import quadrature
+from secr_nea.responses import animal_state
+from secr_nea.survey import Survey
+
+KINDS = ("count", "binary", "binomial", "multi", "area_search", "transect")
+"""Detectors at which animals are detected independently of each other."""
+
+_CHUNK = 2_000_000  # hazards that are held at once
+
+
+@dataclass(frozen=True)
+class ExpectedCounts:
+    """Expected counts of one survey of a model.
+
+    Parameters
+    ----------
+    model : Model
+    survey_index : int
+    """
+
+    model: Model
+    survey_index: int
+
+    @property
+    def survey(self) -> Survey:
+        """The survey."""
+        return self.model.surveys[self.survey_index]
+
+    @property
+    def rows(self) -> IntArray:
+        """Row of the detection values, (n_classes, n_patterns, n_states, n_traps, n_occasions)."""
+        return self.model.detection_rows.rows[self.survey_index]
+
+    @cached_property
+    def kinds(self) -> BoolArray:
+        """Which detectors are of each of `KINDS`, shape (n_kinds, n_traps)."""
+        detector = np.array(self.survey.traps.detector)
+        unknown = sorted(set(detector) - set(KINDS))
+        if unknown:
+            raise ModelError(
+                f"At {', '.join(unknown)} detectors animals get in each other's way, so that there "
+                "is no expected count of one animal."
+            )
+        return np.array([detector == kind for kind in KINDS])
+
+    def states(self, animals: IntArray) -> BoolArray | None:
+        """Where and when detected animals are in the state of a learned response.
+
+        Parameters
+        ----------
+        animals : int64 array, shape (n,)
+
+        Returns
+        -------
+        bool array, shape (n, n_traps, n_occasions), or None without a learned response
+        """
+        response = self.model.individuals.response
+        if not response:
+            return None
+        captures, shape = self.survey.captures, self.survey.traps.effort.shape
+        found = np.zeros((len(animals), *shape), dtype=bool)
+        for row, i in enumerate(animals):
+            own = captures.animal == i
+            found[row] = animal_state(response, shape, captures.trap[own], captures.occasion[own])
+        return found
+
+    def expected(
+        self,
+        coefficients: FloatArray,
+        xy: FloatArray,
+        *,
+        animal_class: int = 0,
+        pattern: int = 0,
+        states: BoolArray | None = None,
+    ) -> FloatArray:
+        """Expected detections over all occasions.
+
+        Parameters
+        ----------
+        coefficients : float64 array, shape (n_coefficients,)
+        xy : float64 array, shape (n, 2), metres
+            Activity centres.
+        animal_class, pattern : int
+            Class or group, and combination of covariates, of these animals.
+        states : bool array, shape (n, n_traps, n_occasions), optional
+            Where and when each is in the state of a learned response: expectations are then given
+            what was detected before. Nowhere by default.
+
+        Returns
+        -------
+        float64 array, shape (n, n_traps)
+        """
+        per_chunk = max(1, _CHUNK // max(1, self.survey.traps.effort.size))
+        parts = [
+            self._chunk(
+                coefficients,
+                xy[start : start + per_chunk],
+                self.rows[animal_class, pattern],
+                None if states is None else states[start : start + per_chunk],
+            )
+            for start in range(0, len(xy), per_chunk)
+        ]
+        return np.concatenate([np.zeros((0, self.survey.traps.n_traps)), *parts])
+
+    def _chunk(
+        self, coefficients: FloatArray, xy: FloatArray, rows: IntArray, states: BoolArray | None
+    ) -> FloatArray:
+        total = np.zeros((len(xy), self.survey.traps.n_traps))
+        for s, times in self._occasions(rows, states is not None):
+            hazard = self._hazard(coefficients, xy, rows[0, :, s])
+            if states is not None and len(rows) > 1:
+                learned = self._hazard(coefficients, xy, rows[1, :, s])
+                hazard = np.where(states[:, :, s], learned, hazard)
+            total += times * self._of_occasion(hazard, self.survey.traps.effort[:, s])
+        return total
+
+    def _occasions(self, rows: IntArray, each: bool) -> list[tuple[int, int]]:
+        """One of each kind of occasion, and how many there are of it."""
+        effort = self.survey.traps.effort
+        if each:
+            return [(s, 1) for s in range(effort.shape[1])]
+        keys = np.concatenate([rows[0].astype(np.float64), effort]).T
+        _, first, number = np.unique(keys, axis=0, return_index=True, return_counts=True)
+        return [(int(s), int(n)) for s, n in zip(first, number, strict=True)]
+
+    def _of_occasion(self, hazard: FloatArray, effort: FloatArray) -> FloatArray:
+        """Expected detections of one occasion from hazards per unit effort, both (n, n_traps)."""
+        count, binary, binomial, multi, area, line = self.kinds
+        exposure = hazard * effort
+        out = np.where(binary, -np.expm1(-exposure), exposure)
+        if binomial.any():
+            out = np.where(binomial, -np.expm1(-hazard) * effort, out)
+        if multi.any():
+            whole = np.where(multi, exposure, 0.0).sum(axis=1, keepdims=True)
+            taken = np.where(whole > 0.0, -np.expm1(-whole) / np.maximum(whole, 1e-300), 1.0)
+            out = np.where(multi, exposure * taken, out)
+        return np.asarray(out)
+
+    def _hazard(self, coefficients: FloatArray, xy: FloatArray, row: IntArray) -> FloatArray:
+        """Hazard per unit effort at every detector, shape (n, n_traps)."""
+        model, traps = self.model, self.survey.traps
+        values = model.hazard_values(coefficients)
+        hazard = np.empty((traps.n_traps, len(xy)))
+        points = ~traps.is_search
+        with np.errstate(divide="ignore"):
+            own = tuple(value[row[points], None] for value in values)
+            hazard[points] = np.exp(model.detection.log_hazard(_squared(traps.xy[points], xy), *own))
+            for k in np.flatnonzero(traps.is_search):
+                nodes, weight = quadrature(traps.searches[k], model.smallest_sigma)
+                own = tuple(value[row[k]].reshape(1, 1) for value in values)
+                own = tuple(np.broadcast_to(value, (len(nodes), 1)) for value in own)
+                at_nodes = model.detection.log_hazard(_squared(nodes, xy), *own)
+                hazard[k] = weight @ np.exp(at_nodes)
+        return hazard.T
+
+
+def _squared(sites: FloatArray, xy: FloatArray) -> FloatArray:
+    """Squared distances from sites to activity centres, (n_sites, n), m2."""
+    difference = sites[:, None, :] - xy
+    return np.asarray(np.einsum("kia,kia->ki", difference, difference))
+
+
+def count_matrix(survey: Survey) -> FloatArray:
+    """Detections of each animal at each detector, shape (n_animals, n_traps).
+
+    Parameters
+    ----------
+    survey : Survey
+
+    Returns
+    -------
+    float64 array
+    """
+    captures = survey.captures
+    counts = np.zeros((captures.n_animals, survey.traps.n_traps))
+    np.add.at(counts, (captures.animal, captures.trap), captures.count)
+    return counts

@@ -1,0 +1,303 @@
+"""New surveys from a fit, also such with as many detected animals as there were."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from secr_nea._typing import FloatArray, IntArray
+from secr_nea.captures import CaptureHistory
+from secr_nea.design.draws import draw_records
+from secr_nea.design.survey_simulation import simulate_survey
+from secr_nea.errors import DataError, ModelError, SecrWarning
+from secr_nea.estimate import Estimate
+from secr_nea.inference.expected_counts import KINDS
+from secr_nea.likelihood import likelihood_of
+from secr_nea.likelihood.points import expected_detected
+from secr_nea.model import Model
+from secr_nea.responses import TRAP_RESPONSES
+from secr_nea.survey import Survey
+
+_MOST_TRIES = 200
+
+
+def check_independent(model: Model) -> None:
+    """ModelError where animals are not detected independently of each other.
+
+    Parameters
+    ----------
+    model : Model
+    """
+    used = [name for name in TRAP_RESPONSES if name in model.detection_rows.frame]
+    if used:
+        raise ModelError(
+            f"Surveys with {used[0]} cannot be simulated: it is the data's own history."
+        )
+    kinds = {kind for survey in model.surveys for kind in survey.traps.detector}
+    if kinds - set(KINDS):
+        raise ModelError(
+            f"At {', '.join(sorted(kinds - set(KINDS)))} detectors animals get in each other's "
+            "way, so that surveys with a given number of detected animals cannot be simulated."
+        )
+
+
+def replicate_surveys(estimate: Estimate, rng: np.random.Generator) -> tuple[Survey, ...]:
+    """New surveys from a fit; the number of animals that are detected varies as it would.
+
+    Parameters
+    ----------
+    estimate : Estimate
+    rng : numpy Generator
+
+    Returns
+    -------
+    tuple of Survey
+
+    Notes
+    -----
+    In a model of the conditional likelihood animals are equally dense everywhere, and the number
+    detected with each combination of covariates is Poisson.
+    """
+    model = estimate.model
+    if model.population != "conditional":
+        made = simulate_survey(model, estimate.coefficients, seed=rng)
+        return (made,) if isinstance(made, Survey) else made
+    check_independent(model)
+    found = []
+    for b in range(len(model.surveys)):
+        wanted = rng.poisson(_detected_by_pattern(model, b))
+        found.append(_conditional_survey(estimate, b, wanted, rng))
+    return tuple(found)
+
+
+def replicate_surveys_of_n(estimate: Estimate, rng: np.random.Generator) -> tuple[Survey, ...]:
+    """New surveys from a fit with as many detected animals as there were.
+
+    Parameters
+    ----------
+    estimate : Estimate
+    rng : numpy Generator
+
+    Returns
+    -------
+    tuple of Survey
+        As many animals in each survey, and in each group or with each combination of covariates
+        of the conditional likelihood. Given their number, detected animals are independent.
+    """
+    model = estimate.model
+    check_independent(model)
+    if model.population == "conditional":
+        return tuple(
+            _conditional_survey(estimate, b, _detected_by_pattern(model, b), rng)
+            for b in range(len(model.surveys))
+        )
+    pools: list[list[Survey]] = [[] for _ in model.surveys]
+    for _ in range(_MOST_TRIES):
+        made = simulate_survey(model, estimate.coefficients, seed=rng)
+        for pool, survey in zip(pools, (made,) if isinstance(made, Survey) else made, strict=True):
+            pool.append(survey)
+        chosen = [_choose(model, b, pool, rng) for b, pool in enumerate(pools)]
+        if all(part is not None for part in chosen):
+            return tuple(
+                _joined(model.surveys[b], pools[b], part)
+                for b, part in enumerate(chosen)
+                if part is not None
+            )
+    raise DataError(
+        "The fitted model detects far fewer animals than there were, so that no survey with as "
+        "many could be simulated. Is the fit at its maximum?"
+    )
+
+
+def _detected_by_pattern(model: Model, b: int) -> IntArray:
+    own = model.individuals.surveys[b]
+    return np.bincount(own.pattern_of, minlength=len(own.patterns)).astype(np.int64)
+
+
+@dataclass(frozen=True)
+class _Pick:
+    """Which animals of which simulated surveys are taken."""
+
+    source: IntArray
+    animal: IntArray
+
+
+def _choose(model: Model, b: int, pool: Sequence[Survey], rng: np.random.Generator) -> _Pick | None:
+    """As many animals as were detected (of each group) at random; None when there are too few."""
+    source = np.repeat(np.arange(len(pool)), [s.n_animals for s in pool])
+    animal = np.concatenate([np.arange(s.n_animals) for s in pool])
+    individuals = model.individuals
+    if not individuals.grouped:
+        wanted = {"": model.surveys[b].n_animals}
+        label = np.full(len(animal), "", dtype=object)
+    else:
+        of = individuals.surveys[b].class_of
+        wanted = {name: int((of == g).sum()) for g, name in enumerate(individuals.levels)}
+        columns = [s.captures.covariates[individuals.variable].to_numpy(object) for s in pool]
+        label = np.concatenate(columns)
+    kept = []
+    for name, number in wanted.items():
+        own = np.flatnonzero(label == name)
+        if len(own) < number:
+            return None
+        kept.append(rng.permutation(own)[:number])
+    chosen = np.concatenate(kept)
+    return _Pick(source[chosen], animal[chosen])
+
+
+def _joined(survey: Survey, pool: Sequence[Survey], pick: _Pick) -> Survey:
+    """A survey of animals from several simulated ones."""
+    parts = []
+    names = [str(c) for c in pool[0].captures.covariates]
+    columns: dict[str, list[object]] = {name: [] for name in names}
+    for number, (source, animal) in enumerate(zip(pick.source, pick.animal, strict=True)):
+        captures = pool[source].captures
+        own = np.flatnonzero(captures.animal == animal)
+        xy = np.full((len(own), 2), np.nan)
+        times = np.ones(len(own), dtype=np.int64)
+        located = np.isin(captures.located, own)
+        if located.any():
+            own, xy, times = _with_positions(captures, own)
+        else:
+            times = captures.count[own]
+        records = (captures.occasion[own], captures.trap[own], times, xy)
+        parts.append((np.full(len(own), number), *records))
+        for name in names:
+            columns[name].append(captures.covariates[name].iloc[int(animal)])
+    return _survey_of(survey, parts, columns)
+
+
+def _with_positions(
+    captures: CaptureHistory, own: IntArray
+) -> tuple[IntArray, FloatArray, IntArray]:
+    """Rows of an animal, one for each detection of a search, with positions and counts."""
+    is_search = captures.traps.is_search[captures.trap[own]]
+    points, searched = own[~is_search], np.flatnonzero(np.isin(captures.located, own))
+    rows = np.concatenate([points, captures.located[searched]])
+    xy = np.concatenate([np.full((len(points), 2), np.nan), captures.positions[searched]])
+    count = np.concatenate([captures.count[points], np.ones(len(searched), dtype=np.int64)])
+    return rows, xy, count
+
+
+_Part = tuple[IntArray, IntArray, IntArray, IntArray, FloatArray]
+
+
+def _survey_of(
+    survey: Survey, parts: Sequence[_Part], covariates: dict[str, list[object]]
+) -> Survey:
+    """A survey like another with other animals."""
+    animal, occasion, trap, count = (
+        np.concatenate([np.zeros(0, dtype=np.int64), *(part[i] for part in parts)])
+        for i in range(4)
+    )
+    captures = CaptureHistory(
+        survey.traps,
+        animal=animal,
+        occasion=occasion,
+        trap=trap,
+        count=count,
+        xy=np.concatenate([np.zeros((0, 2)), *(part[4] for part in parts)]),
+        animal_ids=[str(i + 1) for i in range(len(parts))],
+        covariates={name: np.array(v, dtype=object) for name, v in covariates.items()},
+    )
+    return with_captures(survey, captures)
+
+
+def with_captures(survey: Survey, captures: CaptureHistory) -> Survey:
+    """The same survey with other captures.
+
+    Parameters
+    ----------
+    survey : Survey
+    captures : CaptureHistory
+
+    Returns
+    -------
+    Survey
+    """
+    with warnings.catch_warnings():
+        # what is doubtful about traps and mask was told when the survey was made
+        warnings.simplefilter("ignore", SecrWarning)
+        return Survey(
+            captures,
+            survey.mask,
+            name=survey.name,
+            covariates=survey.covariates,
+            occasion_covariates=survey.occasion_covariates,
+        )
+
+
+# --- the conditional likelihood --------------------------------------------------------------------
+
+
+def _conditional_survey(
+    estimate: Estimate, b: int, wanted: IntArray, rng: np.random.Generator
+) -> Survey:
+    """A survey with given numbers of detected animals for each combination of covariates."""
+    model = estimate.model
+    survey, individuals = model.surveys[b], model.individuals
+    own = individuals.surveys[b]
+    parts: list[_Part] = []
+    rows_of: list[int] = []
+    class_of: list[int] = []
+    for u, number in enumerate(wanted):
+        for part, c in _detected(estimate, b, u, int(number), rng):
+            parts.append((np.full(len(part[1]), len(parts)), *part[1:]))
+            rows_of.append(u)
+            class_of.append(c)
+    columns: dict[str, list[object]] = {
+        str(name): [own.patterns[name].iloc[u] for u in rows_of] for name in own.patterns
+    }
+    if individuals.is_mixture and individuals.variable in survey.captures.covariates:
+        labels = np.array(individuals.levels, dtype=object)[class_of]
+        unknown = float(survey.captures.covariates[individuals.variable].isna().mean())
+        labels[rng.random(len(labels)) < unknown] = None
+        columns[individuals.variable] = list(labels)
+    return _survey_of(survey, parts, columns)
+
+
+def _detected(
+    estimate: Estimate, b: int, u: int, number: int, rng: np.random.Generator
+) -> list[tuple[_Part, int]]:
+    """Records and class of so many detected animals that live anywhere with equal chance."""
+    model = estimate.model
+    mask, traps = model.surveys[b].mask, model.surveys[b].traps
+    share = model.class_proportions(estimate.coefficients)[b]
+    of_rows = model.detection_values(estimate.coefficients)
+    rows = model.detection_rows.rows[b]
+    weight = np.full(mask.n_points, 1.0 / mask.n_points)
+    area, _ = expected_detected(likelihood_of(model), estimate.coefficients, b, weight)
+    batch = int(1.3 * number / max(float(area[u]), 1e-3)) + 10
+    found: list[tuple[_Part, int]] = []
+    for _ in range(_MOST_TRIES):
+        if len(found) >= number:
+            break
+        cell = rng.integers(mask.n_points, size=batch)
+        centres = mask.xy[cell] + mask.spacing * rng.uniform(-0.5, 0.5, (batch, 2))
+        which = rng.choice(len(share), size=batch, p=share)
+        fresh: list[tuple[_Part, int]] = []
+        for c in range(len(share)):
+            values = tuple(value[rows[c, u]] for value in of_rows)
+            drawn = list(
+                draw_records(
+                    centres[which == c],
+                    traps,
+                    model.detection,
+                    values,
+                    rng,
+                    model.individuals.response,
+                )
+            )
+            records = np.concatenate([part.records for part in drawn], axis=1)
+            xy = np.concatenate([part.xy for part in drawn])
+            for i in np.unique(records[1]):
+                own = records[1] == i
+                trap, animal, occasion, count = records[:, own]
+                fresh.append(((animal, occasion, trap, count, xy[own]), c))
+        found += [fresh[j] for j in rng.permutation(len(fresh))]
+    if len(found) < number:
+        raise DataError("The fitted model hardly detects any animal, so that none can be simulated.")
+    return found[:number]
