@@ -1,6 +1,6 @@
 """Spatially explicit capture-recapture for snow leopards, Amur tigers and Amur leopards."""
 
-from secr_nea import datasets, design, inference, plot
+from secr_nea import datasets, design, inference, plot, resampling
 from secr_nea._numba import get_threads, set_threads
 from secr_nea._version import __version__
 from secr_nea.captures import CaptureHistory
@@ -20,11 +20,13 @@ from secr_nea.errors import (
     SecrWarning,
 )
 from secr_nea.fit import FitResult, fit
+from secr_nea.inference.comparison import ModelSet, compare
 from secr_nea.io.searches import read_searches
 from secr_nea.io.tables import read_captures, read_mask, read_surveys, read_traps
 from secr_nea.likelihood import log_likelihood, log_likelihood_gradient
 from secr_nea.mask import HabitatMask
 from secr_nea.model import Model
+from secr_nea.model_sets import fit_models
 from secr_nea.survey import Survey, as_surveys
 from secr_nea.traps import TrapArray
 
@@ -40,16 +42,19 @@ __all__ = [
     "HabitatMask",
     "Model",
     "ModelError",
+    "ModelSet",
     "SecrError",
     "SecrWarning",
     "Survey",
     "TrapArray",
     "__version__",
     "as_surveys",
+    "compare",
     "datasets",
     "design",
     "detection_function",
     "fit",
+    "fit_models",
     "get_threads",
     "inference",
     "log_likelihood",
@@ -60,6 +65,7 @@ __all__ = [
     "read_searches",
     "read_surveys",
     "read_traps",
+    "resampling",
     "set_threads",
     "user_detection_function",
 ]

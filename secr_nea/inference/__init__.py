@@ -1,29 +1,63 @@
-"""What an estimate means: abundance, surfaces, activity centres, detectability, predictions."""
+"""What an estimate means: abundance, surfaces, activity centres, intervals, models, doubts."""
 
 from secr_nea.inference.abundance import abundance
 from secr_nea.inference.activity import activity_center
+from secr_nea.inference.averaging import model_average
 from secr_nea.inference.classes import class_densities, class_membership, class_ratio
+from secr_nea.inference.closure import closure_tests
+from secr_nea.inference.comparison import ModelSet, compare
 from secr_nea.inference.density import density_surface, extrapolation
 from secr_nea.inference.derived import derived_density
 from secr_nea.inference.detectability import effective_sampling_area, pdot
 from secr_nea.inference.doubts import doubts
 from secr_nea.inference.mask_check import check_mask, effective_area_by_buffer
+from secr_nea.inference.nested_tests import (
+    NestedTest,
+    likelihood_ratio_test,
+    score_table,
+    score_test,
+)
+from secr_nea.inference.overdispersion import (
+    Overdispersion,
+    inflated_interval,
+    overdispersion,
+    replicate_density,
+)
 from secr_nea.inference.prediction import predict, real_parameters
+from secr_nea.inference.profile import profile_curve, profile_interval
+from secr_nea.inference.residuals import detector_residuals
+from secr_nea.inference.sensitivity import sensitivity
 
 __all__ = [
+    "ModelSet",
+    "NestedTest",
+    "Overdispersion",
     "abundance",
     "activity_center",
     "check_mask",
     "class_densities",
     "class_membership",
     "class_ratio",
+    "closure_tests",
+    "compare",
     "density_surface",
     "derived_density",
+    "detector_residuals",
     "doubts",
     "effective_area_by_buffer",
     "effective_sampling_area",
     "extrapolation",
+    "inflated_interval",
+    "likelihood_ratio_test",
+    "model_average",
+    "overdispersion",
     "pdot",
     "predict",
+    "profile_curve",
+    "profile_interval",
     "real_parameters",
+    "replicate_density",
+    "score_table",
+    "score_test",
+    "sensitivity",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -278,7 +279,15 @@ def information_criterion(fit: Estimate, criterion: str, c_hat: float = 1.0) -> 
 
 def formula_text(fit: Estimate) -> str:
     """The formulas of a fit on one line, such as ``"D ~ 1, sigma ~ sex"``."""
-    return ", ".join(f"{name} {p.text}" for name, p in fit.model.parameters.items())
+    return ", ".join(f"{name} {tidy(p.text)}" for name, p in fit.model.parameters.items())
+
+
+def tidy(formula: str) -> str:
+    """A formula with spaces where they belong, so that ``"~1"`` and ``"~ 1"`` are the same."""
+    if not formula.lstrip().startswith("~"):
+        return formula
+    terms = " ".join(formula.lstrip("~ ").split())
+    return "~ " + re.sub(r"\s*\+\s*", " + ", terms)
 
 
 def short_names(fits: Sequence[Estimate]) -> list[str]:
@@ -294,7 +303,8 @@ def short_names(fits: Sequence[Estimate]) -> list[str]:
         Numbered where two are the same model.
     """
     told = [
-        {"": fit.model.detection.name} | {n: f"{n} {p.text}" for n, p in fit.model.parameters.items()}
+        {"": fit.model.detection.name}
+        | {name: f"{name} {tidy(p.text)}" for name, p in fit.model.parameters.items()}
         for fit in fits
     ]
     keys = dict.fromkeys(key for parts in told for key in parts)

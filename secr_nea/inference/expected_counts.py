@@ -102,29 +102,96 @@ class ExpectedCounts:
         -------
         float64 array, shape (n, n_traps)
         """
-        per_chunk = max(1, _CHUNK // max(1, self.survey.traps.effort.size))
-        parts = [
-            self._chunk(
+        return self._in_chunks(coefficients, xy, animal_class, pattern, states)[0]
+
+    def moments(
+        self,
+        coefficients: FloatArray,
+        xy: FloatArray,
+        *,
+        animal_class: int = 0,
+        pattern: int = 0,
+    ) -> tuple[FloatArray, FloatArray]:
+        """Expectation and variance of the detections of animals without a learned response.
+
+        Parameters
+        ----------
+        coefficients : float64 array, shape (n_coefficients,)
+        xy : float64 array, shape (n, 2), metres
+        animal_class, pattern : int
+
+        Returns
+        -------
+        float64 array, shape (n, n_traps)
+        float64 array, shape (n, n_traps)
+        """
+        return self._in_chunks(coefficients, xy, animal_class, pattern, None)
+
+    def total_hazard(
+        self,
+        coefficients: FloatArray,
+        xy: FloatArray,
+        *,
+        animal_class: int = 0,
+        pattern: int = 0,
+    ) -> FloatArray:
+        """Hazard of each detector over all occasions for animals without a learned response.
+
+        Parameters
+        ----------
+        coefficients : float64 array, shape (n_coefficients,)
+        xy : float64 array, shape (n, 2), metres
+        animal_class, pattern : int
+
+        Returns
+        -------
+        float64 array, shape (n, n_traps)
+            An animal is missed by some detectors with probability exp(-sum of their hazards).
+        """
+        rows = self.rows[animal_class, pattern]
+        effort = self.survey.traps.effort
+        total = np.zeros((len(xy), self.survey.traps.n_traps))
+        for s, times in self._occasions(rows, False):
+            total += times * self._hazard(coefficients, xy, rows[0, :, s]) * effort[:, s]
+        return total
+
+    def _in_chunks(
+        self,
+        coefficients: FloatArray,
+        xy: FloatArray,
+        animal_class: int,
+        pattern: int,
+        states: BoolArray | None,
+    ) -> tuple[FloatArray, FloatArray]:
+        size = max(1, _CHUNK // max(1, self.survey.traps.effort.size))
+        nothing = np.zeros((0, self.survey.traps.n_traps))
+        means, variances = [nothing], [nothing]
+        for start in range(0, len(xy), size):
+            part = slice(start, start + size)
+            mean, variance = self._chunk(
                 coefficients,
-                xy[start : start + per_chunk],
+                xy[part],
                 self.rows[animal_class, pattern],
-                None if states is None else states[start : start + per_chunk],
+                None if states is None else states[part],
             )
-            for start in range(0, len(xy), per_chunk)
-        ]
-        return np.concatenate([np.zeros((0, self.survey.traps.n_traps)), *parts])
+            means.append(mean)
+            variances.append(variance)
+        return np.concatenate(means), np.concatenate(variances)
 
     def _chunk(
         self, coefficients: FloatArray, xy: FloatArray, rows: IntArray, states: BoolArray | None
-    ) -> FloatArray:
-        total = np.zeros((len(xy), self.survey.traps.n_traps))
+    ) -> tuple[FloatArray, FloatArray]:
+        mean = np.zeros((len(xy), self.survey.traps.n_traps))
+        variance = np.zeros_like(mean)
         for s, times in self._occasions(rows, states is not None):
             hazard = self._hazard(coefficients, xy, rows[0, :, s])
             if states is not None and len(rows) > 1:
                 learned = self._hazard(coefficients, xy, rows[1, :, s])
                 hazard = np.where(states[:, :, s], learned, hazard)
-            total += times * self._of_occasion(hazard, self.survey.traps.effort[:, s])
-        return total
+            found = self._of_occasion(hazard, self.survey.traps.effort[:, s])
+            mean += times * found[0]
+            variance += times * found[1]
+        return mean, variance
 
     def _occasions(self, rows: IntArray, each: bool) -> list[tuple[int, int]]:
         """One of each kind of occasion, and how many there are of it."""
@@ -135,18 +202,23 @@ class ExpectedCounts:
         _, first, number = np.unique(keys, axis=0, return_index=True, return_counts=True)
         return [(int(s), int(n)) for s, n in zip(first, number, strict=True)]
 
-    def _of_occasion(self, hazard: FloatArray, effort: FloatArray) -> FloatArray:
-        """Expected detections of one occasion from hazards per unit effort, both (n, n_traps)."""
-        count, binary, binomial, multi, area, line = self.kinds
+    def _of_occasion(
+        self, hazard: FloatArray, effort: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Mean and variance on one occasion from hazards per unit effort, all (n, n_traps)."""
+        _, binary, binomial, multi, _, _ = self.kinds
         exposure = hazard * effort
-        out = np.where(binary, -np.expm1(-exposure), exposure)
-        if binomial.any():
-            out = np.where(binomial, -np.expm1(-hazard) * effort, out)
+        mean = np.where(binary, -np.expm1(-exposure), exposure)
         if multi.any():
             whole = np.where(multi, exposure, 0.0).sum(axis=1, keepdims=True)
             taken = np.where(whole > 0.0, -np.expm1(-whole) / np.maximum(whole, 1e-300), 1.0)
-            out = np.where(multi, exposure * taken, out)
-        return np.asarray(out)
+            mean = np.where(multi, exposure * taken, mean)
+        variance = np.where(binary | multi, mean * (1.0 - mean), mean)
+        if binomial.any():
+            chance = -np.expm1(-hazard)
+            mean = np.where(binomial, chance * effort, mean)
+            variance = np.where(binomial, chance * (1.0 - chance) * effort, variance)
+        return mean, variance
 
     def _hazard(self, coefficients: FloatArray, xy: FloatArray, row: IntArray) -> FloatArray:
         """Hazard per unit effort at every detector, shape (n, n_traps)."""

@@ -9,6 +9,7 @@ import numpy as np
 from secr_nea._typing import FloatArray, IntArray
 from secr_nea.estimate import Estimate
 from secr_nea.inference.expected_counts import ExpectedCounts, count_matrix
+from secr_nea.inference.living import living
 from secr_nea.likelihood import likelihood_of
 from secr_nea.likelihood.points import detection_probability, log_encounter
 from secr_nea.model import Model
@@ -62,40 +63,6 @@ def distance_classes(estimate: Estimate, number: int) -> DistanceClasses:
     share = np.cumsum(weight[order]) / weight.sum()
     at = np.searchsorted(share, np.arange(1, number) / number)
     return DistanceClasses(np.unique(distance[order][np.minimum(at, len(order) - 1)]))
-
-
-def living(
-    model: Model, coefficients: FloatArray, b: int
-) -> list[tuple[int, int, FloatArray]]:
-    """Expected animals in every cell, for each class and combination of covariates.
-
-    Parameters
-    ----------
-    model : Model
-    coefficients : float64 array, shape (n_coefficients,)
-    b : int
-        Which survey.
-
-    Returns
-    -------
-    list of (class, pattern, float64 array of shape (n_points,))
-        With the conditional likelihood as many, everywhere alike, as the animals detected imply.
-    """
-    likelihood = likelihood_of(model)
-    state = likelihood.state(coefficients)
-    found = []
-    for p in likelihood.of_survey(b):
-        item = likelihood.populations[p]
-        for c, given in zip(item.classes, state.inputs[p], strict=True):
-            weight = np.exp(given.log_weight)
-            if model.population != "conditional":
-                found.append((c, 0, weight))
-                continue
-            share = weight / given.block.cell_area
-            for u, n in enumerate(item.n_by_pattern):
-                seen = detection_probability(likelihood, coefficients, p, pattern=u)
-                found.append((c, u, share * float(n) / max(float(seen.sum()), 1e-300)))
-    return found
 
 
 @dataclass(frozen=True)
