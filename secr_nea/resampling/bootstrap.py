@@ -17,7 +17,7 @@ from secr_nea.errors import DataError, FitError, SecrError
 from secr_nea.estimate import Estimate, z_value
 from secr_nea.inference.quantities import quantities
 from secr_nea.inference.refits import refit
-from secr_nea.resampling.new_surveys import replicate_surveys
+from secr_nea.resampling.new_surveys import check_number, replicate_surveys
 
 Derived: TypeAlias = Callable[[Estimate], float]
 """Any number that can be worked out from a fit."""
@@ -147,7 +147,8 @@ def bootstrap(
     Raises
     ------
     FitError
-        If the fit did not converge, or no replicate could be fitted.
+        If the fit did not converge or promises a number of animals that cannot be meant, or no
+        replicate could be fitted.
     ModelError
         If a quantity is not known, or the model cannot be simulated.
     DataError
@@ -164,6 +165,7 @@ def bootstrap(
         raise FitError(f"A bootstrap needs the maximum. {estimate.diagnosis.message}")
     if n_replicates < 2:
         raise DataError(f"n_replicates must be 2 or more; got {n_replicates}.")
+    check_number(estimate)
     options = {"newdata": newdata, "region": region, "by": by, "survey": survey}
     own, units = _numbers(estimate, what, options)
     rows: list[dict[str, float]] = []

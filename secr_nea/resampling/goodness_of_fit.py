@@ -19,7 +19,11 @@ from secr_nea.inference.profile import penalised
 from secr_nea.inference.refits import changed_model, refit
 from secr_nea.model import Model
 from secr_nea.resampling.discrepancies import TESTS, DistanceClasses, complete, distance_classes
-from secr_nea.resampling.new_surveys import check_independent, replicate_surveys_of_n
+from secr_nea.resampling.new_surveys import (
+    check_independent,
+    check_number,
+    replicate_surveys_of_n,
+)
 
 REFITS = ("step", "full")
 _DOUBTFUL = 0.05
@@ -106,7 +110,7 @@ class GoodnessOfFit:
         return shown
 
     def _notes(self) -> list[str]:
-        bad = [name for name, p in self.p_values.items() if p < _DOUBTFUL]
+        bad = [name for name, p in self.p_values.items() if p <= _DOUBTFUL]
         notes = [_MEANING[str(name)] for name in bad]
         if not bad:
             notes = ["No test finds the counts farther from the fit than chance brings them."]
@@ -250,10 +254,11 @@ def _check(estimate: Estimate, n_replicates: int, refits: str) -> None:
     if refits not in REFITS:
         raise DataError(f"refits must be one of {', '.join(REFITS)}; got {refits!r}.")
     if n_replicates < 19:
-        raise DataError(f"n_replicates must be 19 or more to tell p < 0.05; got {n_replicates}.")
+        raise DataError(f"n_replicates must be 19 or more to tell p = 0.05; got {n_replicates}.")
     if not (estimate.diagnosis.converged and estimate.diagnosis.positive_definite):
         raise FitError(f"A test of the fit needs the maximum. {estimate.diagnosis.message}")
     check_independent(estimate.model)
+    check_number(estimate)
 
 
 def _discrepancies(

@@ -12,9 +12,10 @@ from secr_nea._typing import FloatArray, IntArray
 from secr_nea.captures import CaptureHistory
 from secr_nea.design.draws import draw_records
 from secr_nea.design.survey_simulation import simulate_survey
-from secr_nea.errors import DataError, ModelError, SecrWarning
+from secr_nea.errors import DataError, FitError, ModelError, SecrWarning
 from secr_nea.estimate import Estimate
 from secr_nea.inference.expected_counts import KINDS
+from secr_nea.inference.living import living
 from secr_nea.likelihood import likelihood_of
 from secr_nea.likelihood.points import expected_detected
 from secr_nea.model import Model
@@ -22,6 +23,7 @@ from secr_nea.responses import TRAP_RESPONSES
 from secr_nea.survey import Survey
 
 _MOST_TRIES = 200
+_MOST_ANIMALS = 1e6
 
 
 def check_independent(model: Model) -> None:
@@ -42,6 +44,23 @@ def check_independent(model: Model) -> None:
             f"At {', '.join(sorted(kinds - set(KINDS)))} detectors animals get in each other's "
             "way, so that surveys with a given number of detected animals cannot be simulated."
         )
+
+
+def check_number(estimate: Estimate) -> None:
+    """FitError where the fit promises more animals than can be meant.
+
+    Parameters
+    ----------
+    estimate : Estimate
+    """
+    model = estimate.model
+    for b, survey in enumerate(model.surveys):
+        number = sum(weight.sum() for _, _, weight in living(model, estimate.coefficients, b))
+        if not number < _MOST_ANIMALS:
+            raise FitError(
+                f"The fit promises {number:.3g} animals for {survey.name!r}, so that no survey can "
+                f"be simulated from it. {estimate.diagnosis.message}"
+            )
 
 
 def replicate_surveys(estimate: Estimate, rng: np.random.Generator) -> tuple[Survey, ...]:
