@@ -1,6 +1,6 @@
 """Spatially explicit capture-recapture for snow leopards, Amur tigers and Amur leopards."""
 
-from secr_nea import datasets, design, inference, plot, resampling
+from secr_nea import datasets, design, inference, plot, resampling, terrain
 from secr_nea._numba import get_threads, set_threads
 from secr_nea._version import __version__
 from secr_nea.captures import CaptureHistory
@@ -27,6 +27,7 @@ from secr_nea.likelihood import log_likelihood, log_likelihood_gradient
 from secr_nea.mask import HabitatMask
 from secr_nea.model import Model
 from secr_nea.model_sets import fit_models
+from secr_nea.sharing import open_package, share, share_public
 from secr_nea.survey import Survey, as_surveys
 from secr_nea.traps import TrapArray
 
@@ -59,6 +60,7 @@ __all__ = [
     "inference",
     "log_likelihood",
     "log_likelihood_gradient",
+    "open_package",
     "plot",
     "read_captures",
     "read_mask",
@@ -67,5 +69,8 @@ __all__ = [
     "read_traps",
     "resampling",
     "set_threads",
+    "share",
+    "share_public",
+    "terrain",
     "user_detection_function",
 ]

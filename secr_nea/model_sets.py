@@ -104,9 +104,7 @@ def _planned(
     lists = {name: v for name, v in options.items() if isinstance(v, list | tuple)}
     shared = {name: v for name, v in options.items() if name not in lists}
     if models is not None and lists:
-        raise DataError(
-            f"Give models=, or lists of alternatives ({', '.join(lists)}), not both."
-        )
+        raise DataError(f"Give models=, or lists of alternatives ({', '.join(lists)}), not both.")
     if models is None:
         if not lists:
             raise DataError(

@@ -180,7 +180,7 @@ def test_words_that_cannot_be_used_are_told():
         models()["x"]
 
 
-# --- averages --------------------------------------------------------------------------------------
+# --- averages ------------------------------------------------------------------------------------
 
 
 def test_average_by_hand():
@@ -230,7 +230,7 @@ def test_averages_are_of_the_same_thing():
         model_average(models(), method="bayes")
 
 
-# --- nested tests ----------------------------------------------------------------------------------
+# --- nested tests --------------------------------------------------------------------------------
 
 
 def test_likelihood_ratio_by_hand():
@@ -243,9 +243,7 @@ def test_likelihood_ratio_by_hand():
     with pytest.raises(sn.ModelError, match="it lacks D:ruggedness_std"):
         sn.inference.likelihood_ratio_test(large, simple)
     with pytest.raises(sn.ModelError, match="the detection functions differ"):
-        sn.inference.likelihood_ratio_test(
-            simple, fit_of(detection="HEX", D="~ ruggedness_std")
-        )
+        sn.inference.likelihood_ratio_test(simple, fit_of(detection="HEX", D="~ ruggedness_std"))
 
 
 def test_score_test_by_hand():
@@ -279,9 +277,7 @@ def test_score_test_by_hand():
 def test_score_and_likelihood_ratio_agree_where_little_is_added():
     simple = fit_of(D="~ ruggedness_std")
     score = simple.score_test(D="~ ruggedness_std + elevation_std")
-    ratio = sn.inference.likelihood_ratio_test(
-        simple, fit_of(D="~ ruggedness_std + elevation_std")
-    )
+    ratio = sn.inference.likelihood_ratio_test(simple, fit_of(D="~ ruggedness_std + elevation_std"))
     assert score.statistic == pytest.approx(ratio.statistic, rel=0.1)
 
 
@@ -299,7 +295,7 @@ def test_score_tests_that_make_no_sense_are_told():
         fit_of().score_test(D="~ 1")
 
 
-# --- fit_models ------------------------------------------------------------------------------------
+# --- fit_models ----------------------------------------------------------------------------------
 
 
 def test_fits_of_a_set_are_the_fits_one_by_one():

@@ -10,7 +10,12 @@ from secr_nea.inference.density import density_surface, extrapolation
 from secr_nea.inference.derived import derived_density
 from secr_nea.inference.detectability import effective_sampling_area, pdot
 from secr_nea.inference.doubts import doubts
-from secr_nea.inference.mask_check import check_mask, effective_area_by_buffer
+from secr_nea.inference.mask_check import (
+    check_mask,
+    effective_area_by_buffer,
+    effective_area_by_spacing,
+)
+from secr_nea.inference.mixtures import profile_pmix
 from secr_nea.inference.nested_tests import (
     NestedTest,
     likelihood_ratio_test,
@@ -25,13 +30,17 @@ from secr_nea.inference.overdispersion import (
 )
 from secr_nea.inference.prediction import predict, real_parameters
 from secr_nea.inference.profile import profile_curve, profile_interval
+from secr_nea.inference.relative import absolute_coefficients, absolute_density
 from secr_nea.inference.residuals import detector_residuals
 from secr_nea.inference.sensitivity import sensitivity
+from secr_nea.inference.trend import rate_of_increase
 
 __all__ = [
     "ModelSet",
     "NestedTest",
     "Overdispersion",
+    "absolute_coefficients",
+    "absolute_density",
     "abundance",
     "activity_center",
     "check_mask",
@@ -45,6 +54,7 @@ __all__ = [
     "detector_residuals",
     "doubts",
     "effective_area_by_buffer",
+    "effective_area_by_spacing",
     "effective_sampling_area",
     "extrapolation",
     "inflated_interval",
@@ -55,6 +65,8 @@ __all__ = [
     "predict",
     "profile_curve",
     "profile_interval",
+    "profile_pmix",
+    "rate_of_increase",
     "real_parameters",
     "replicate_density",
     "score_table",

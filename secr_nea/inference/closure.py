@@ -1,4 +1,4 @@
-"""Closure tests: did animals join or leave the population while it was surveyed?"""
+"""Closure tests, of whether animals joined or left the population while it was surveyed."""
 
 from __future__ import annotations
 
@@ -69,8 +69,8 @@ def closure_tests(
     time-specific capture-recapture data. Environmental and Ecological Statistics 6, 197-209.
     """
     if isinstance(surveys, Estimate):
-        surveys = surveys.model.surveys  # type: ignore[assignment]
-    if isinstance(surveys, CaptureHistory):
+        named = [(survey.name, survey.captures) for survey in surveys.model.surveys]
+    elif isinstance(surveys, CaptureHistory):
         named = [("survey", surveys)]
     else:
         named = [(survey.name, survey.captures) for survey in as_surveys(surveys)]
@@ -161,7 +161,7 @@ def stanley_burnham(detected: BoolArray) -> list[ClosureTest]:
 
 
 def _two_by_two(name: str, detected: BoolArray) -> ClosureTest:
-    """Are known and new animals, detected at an occasion or later, as likely to be detected then?"""
+    """Known and new animals that were detected at an occasion or later: detected then or not."""
     before = np.logical_or.accumulate(detected, axis=1)
     after = np.logical_or.accumulate(detected[:, ::-1], axis=1)[:, ::-1]
     total, df = 0.0, 0
@@ -185,7 +185,7 @@ def _two_by_two(name: str, detected: BoolArray) -> ClosureTest:
     return ClosureTest(name, total, float(df), float(chi2.sf(total, df)))
 
 
-# --- the spatial test ------------------------------------------------------------------------------
+# --- the spatial test ----------------------------------------------------------------------------
 
 
 def spatial_closure(captures: CaptureHistory, n_permutations: int, seed: int | None) -> ClosureTest:
@@ -237,13 +237,14 @@ def _occasion_rate(captures: CaptureHistory) -> FloatArray:
     visited = np.bincount(captures.trap, weights=captures.count, minlength=captures.traps.n_traps)
     effort = visited @ captures.traps.effort
     number = np.bincount(captures.occasion, weights=captures.count, minlength=n)
-    return np.where(effort > 0.0, number / np.where(effort > 0.0, effort, 1.0), 0.0)
+    return np.divide(number, effort, out=np.zeros(n), where=effort > 0.0)
 
 
 def _draw(edges: FloatArray, rng: np.random.Generator) -> IntArray:
     """One occasion for each row of cumulated weights."""
     at = rng.random(len(edges)) * edges[:, -1]
-    return np.minimum((edges <= at[:, None]).sum(axis=1), edges.shape[1] - 1).astype(np.int64)
+    found = np.minimum((edges <= at[:, None]).sum(axis=1), edges.shape[1] - 1)
+    return np.asarray(found, dtype=np.int64)
 
 
 def _apart(
@@ -256,9 +257,7 @@ def _apart(
     """Draw again where a detector that can hold an animal once would hold it twice."""
     rows = np.flatnonzero(once)
     for _ in range(_MOST_SHUFFLES if len(rows) else 0):
-        _, first = np.unique(
-            np.column_stack([taken, occasion[rows]]), axis=0, return_index=True
-        )
+        _, first = np.unique(np.column_stack([taken, occasion[rows]]), axis=0, return_index=True)
         again = np.delete(rows, first)
         if not len(again):
             break

@@ -1,4 +1,4 @@
-"""A set of fits of the same data, side by side: criteria, weights, and what makes a fit doubtful."""
+"""Fits of the same data side by side: criteria, weights, and what makes a fit doubtful."""
 
 from __future__ import annotations
 
@@ -71,12 +71,13 @@ class ModelSet:
         Fits that did not converge and duplicates have weight 0: a model that is there twice would
         count twice.
         """
-        usable = [_usable(name, self.fits) for name in self.fits]
+        usable = np.array([_usable(name, self.fits) for name in self.fits])
         criteria = self.criteria.where(usable, np.inf)
         if not np.isfinite(criteria).any():
             return pd.Series(np.nan, index=criteria.index, name="weight")
         weight = np.exp(-0.5 * (criteria - criteria.min()))
-        return (weight / weight.sum()).rename("weight")
+        shares: pd.Series = (weight / weight.sum()).rename("weight")
+        return shares
 
     @property
     def best(self) -> Estimate:
@@ -126,7 +127,9 @@ class ModelSet:
                 "delta": criteria[name] - lowest,
                 "weight": weights[name],
                 **_density(fit, level),
-                "sigma_m": typical_sigma(fit) if "sigma" in fit.model.parameters else np.nan,
+                "sigma_m": typical_sigma(fit)
+                if "sigma" in fit.model.detection.parameters
+                else np.nan,
                 "flags": "; ".join(flags[name]),
             }
         frame = pd.DataFrame.from_dict(rows, orient="index").rename_axis("model")
@@ -250,7 +253,10 @@ def model_set(
         raise DataError(f"c_hat must be 1 or more; got {c_hat!r}.")
     _require_comparable(fits)
     return ModelSet(
-        MappingProxyType(dict(fits)), criterion, float(c_hat), MappingProxyType(dict(failures or {}))
+        MappingProxyType(dict(fits)),
+        criterion,
+        float(c_hat),
+        MappingProxyType(dict(failures or {})),
     )
 
 
@@ -327,7 +333,7 @@ def _auto_names(fits: tuple[Estimate, ...]) -> dict[str, Estimate]:
     return dict(zip(short_names(fits), fits, strict=True))
 
 
-# --- what may be compared --------------------------------------------------------------------------
+# --- what may be compared ------------------------------------------------------------------------
 
 
 def _require_comparable(fits: Mapping[str, Estimate]) -> None:
@@ -362,7 +368,9 @@ def incomparable(first: Estimate, second: Estimate) -> str:
         ("classes", [_explained(fit) for fit in (first, second)]),
     ):
         if differs[0] != differs[1]:
-            return f"they differ in {word} (one explains an animal covariate that the other does not)"
+            return (
+                f"they differ in {word} (one explains an animal covariate that the other does not)"
+            )
     a, b = first.model.surveys, second.model.surveys
     if [s.name for s in a] != [s.name for s in b]:
         return "they have different surveys"
@@ -394,7 +402,7 @@ def _survey_difference(one: Survey, other: Survey) -> str:
     return "they differ in the covariates"
 
 
-# --- what is doubtful ------------------------------------------------------------------------------
+# --- what is doubtful ----------------------------------------------------------------------------
 
 
 def _flags(name: str, fits: Mapping[str, Estimate]) -> list[str]:
@@ -455,4 +463,3 @@ def _density(fit: Estimate, level: float) -> dict[str, float]:
         "density_upper": upper,
         "density_cv": float(np.sqrt(np.expm1(sd**2))) if known else np.nan,
     }
-

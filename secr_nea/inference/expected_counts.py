@@ -1,4 +1,4 @@
-"""Expected detections at each detector of an animal whose activity centre is known."""
+"""Expected detections at each detector of an animal that lives in a known cell of the mask."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import numpy as np
 
 from secr_nea._typing import BoolArray, FloatArray, IntArray
 from secr_nea.errors import ModelError
+from secr_nea.likelihood import likelihood_of
+from secr_nea.likelihood.center_effects import CenterEffects
 from secr_nea.model import Model
 from secr_nea.quadrature import quadrature
 from secr_nea.responses import animal_state
@@ -79,7 +81,7 @@ class ExpectedCounts:
     def expected(
         self,
         coefficients: FloatArray,
-        xy: FloatArray,
+        points: IntArray,
         *,
         animal_class: int = 0,
         pattern: int = 0,
@@ -90,8 +92,8 @@ class ExpectedCounts:
         Parameters
         ----------
         coefficients : float64 array, shape (n_coefficients,)
-        xy : float64 array, shape (n, 2), metres
-            Activity centres.
+        points : int64 array, shape (n,)
+            Mask points at which the animals have their activity centres.
         animal_class, pattern : int
             Class or group, and combination of covariates, of these animals.
         states : bool array, shape (n, n_traps, n_occasions), optional
@@ -102,12 +104,12 @@ class ExpectedCounts:
         -------
         float64 array, shape (n, n_traps)
         """
-        return self._in_chunks(coefficients, xy, animal_class, pattern, states)[0]
+        return self._in_chunks(coefficients, points, animal_class, pattern, states)[0]
 
     def moments(
         self,
         coefficients: FloatArray,
-        xy: FloatArray,
+        points: IntArray,
         *,
         animal_class: int = 0,
         pattern: int = 0,
@@ -117,7 +119,8 @@ class ExpectedCounts:
         Parameters
         ----------
         coefficients : float64 array, shape (n_coefficients,)
-        xy : float64 array, shape (n, 2), metres
+        points : int64 array, shape (n,)
+            Mask points.
         animal_class, pattern : int
 
         Returns
@@ -125,12 +128,12 @@ class ExpectedCounts:
         float64 array, shape (n, n_traps)
         float64 array, shape (n, n_traps)
         """
-        return self._in_chunks(coefficients, xy, animal_class, pattern, None)
+        return self._in_chunks(coefficients, points, animal_class, pattern, None)
 
     def total_hazard(
         self,
         coefficients: FloatArray,
-        xy: FloatArray,
+        points: IntArray,
         *,
         animal_class: int = 0,
         pattern: int = 0,
@@ -140,7 +143,8 @@ class ExpectedCounts:
         Parameters
         ----------
         coefficients : float64 array, shape (n_coefficients,)
-        xy : float64 array, shape (n, 2), metres
+        points : int64 array, shape (n,)
+            Mask points.
         animal_class, pattern : int
 
         Returns
@@ -150,15 +154,15 @@ class ExpectedCounts:
         """
         rows = self.rows[animal_class, pattern]
         effort = self.survey.traps.effort
-        total = np.zeros((len(xy), self.survey.traps.n_traps))
+        total = np.zeros((len(points), self.survey.traps.n_traps))
         for s, times in self._occasions(rows, False):
-            total += times * self._hazard(coefficients, xy, rows[0, :, s]) * effort[:, s]
+            total += times * self._hazard(coefficients, points, rows[0, :, s]) * effort[:, s]
         return total
 
     def _in_chunks(
         self,
         coefficients: FloatArray,
-        xy: FloatArray,
+        points: IntArray,
         animal_class: int,
         pattern: int,
         states: BoolArray | None,
@@ -166,11 +170,11 @@ class ExpectedCounts:
         size = max(1, _CHUNK // max(1, self.survey.traps.effort.size))
         nothing = np.zeros((0, self.survey.traps.n_traps))
         means, variances = [nothing], [nothing]
-        for start in range(0, len(xy), size):
+        for start in range(0, len(points), size):
             part = slice(start, start + size)
             mean, variance = self._chunk(
                 coefficients,
-                xy[part],
+                points[part],
                 self.rows[animal_class, pattern],
                 None if states is None else states[part],
             )
@@ -179,14 +183,14 @@ class ExpectedCounts:
         return np.concatenate(means), np.concatenate(variances)
 
     def _chunk(
-        self, coefficients: FloatArray, xy: FloatArray, rows: IntArray, states: BoolArray | None
+        self, coefficients: FloatArray, points: IntArray, rows: IntArray, states: BoolArray | None
     ) -> tuple[FloatArray, FloatArray]:
-        mean = np.zeros((len(xy), self.survey.traps.n_traps))
+        mean = np.zeros((len(points), self.survey.traps.n_traps))
         variance = np.zeros_like(mean)
         for s, times in self._occasions(rows, states is not None):
-            hazard = self._hazard(coefficients, xy, rows[0, :, s])
+            hazard = self._hazard(coefficients, points, rows[0, :, s])
             if states is not None and len(rows) > 1:
-                learned = self._hazard(coefficients, xy, rows[1, :, s])
+                learned = self._hazard(coefficients, points, rows[1, :, s])
                 hazard = np.where(states[:, :, s], learned, hazard)
             found = self._of_occasion(hazard, self.survey.traps.effort[:, s])
             mean += times * found[0]
@@ -202,9 +206,7 @@ class ExpectedCounts:
         _, first, number = np.unique(keys, axis=0, return_index=True, return_counts=True)
         return [(int(s), int(n)) for s, n in zip(first, number, strict=True)]
 
-    def _of_occasion(
-        self, hazard: FloatArray, effort: FloatArray
-    ) -> tuple[FloatArray, FloatArray]:
+    def _of_occasion(self, hazard: FloatArray, effort: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Mean and variance on one occasion from hazards per unit effort, all (n, n_traps)."""
         _, binary, binomial, multi, _, _ = self.kinds
         exposure = hazard * effort
@@ -220,26 +222,39 @@ class ExpectedCounts:
             variance = np.where(binomial, chance * (1.0 - chance) * effort, variance)
         return mean, variance
 
-    def _hazard(self, coefficients: FloatArray, xy: FloatArray, row: IntArray) -> FloatArray:
+    def _hazard(self, coefficients: FloatArray, points: IntArray, row: IntArray) -> FloatArray:
         """Hazard per unit effort at every detector, shape (n, n_traps)."""
         model, traps = self.model, self.survey.traps
-        values = model.hazard_values(coefficients)
-        hazard = np.empty((traps.n_traps, len(xy)))
-        points = ~traps.is_search
+        values = model.detection_design.hazards(coefficients)
+        effects = self._effects(coefficients).at(points)
+        xy = self.survey.mask.xy[points]
+        at_points = ~traps.is_search
+        hazard = np.empty((traps.n_traps, len(points)))
+        squared = effects.squared
+        if squared is None:
+            squared = _squared(traps.xy, xy)
+        squared = effects.scaled(squared[: traps.n_traps], 0, len(points))
         with np.errstate(divide="ignore"):
-            own = tuple(value[row[points], None] for value in values)
-            hazard[points] = np.exp(model.detection.log_hazard(_squared(traps.xy[points], xy), *own))
+            own = tuple(value[row[at_points], None] for value in values)
+            hazard[at_points] = np.exp(model.detection.log_hazard(squared[at_points], *own))
             for k in np.flatnonzero(traps.is_search):
                 nodes, weight = quadrature(traps.searches[k], model.smallest_sigma)
-                own = tuple(value[row[k]].reshape(1, 1) for value in values)
-                own = tuple(np.broadcast_to(value, (len(nodes), 1)) for value in own)
-                at_nodes = model.detection.log_hazard(_squared(nodes, xy), *own)
-                hazard[k] = weight @ np.exp(at_nodes)
+                own = tuple(np.full((len(nodes), 1), value[row[k]]) for value in values)
+                near = effects.scaled(_squared(nodes, xy), 0, len(points))
+                hazard[k] = weight @ np.exp(model.detection.log_hazard(near, *own))
+        if effects.log_hazard is not None:
+            hazard *= np.exp(effects.log_hazard)
         return hazard.T
+
+    def _effects(self, coefficients: FloatArray) -> CenterEffects:
+        """What the place of the activity centre changes; alike for all classes and groups."""
+        likelihood = likelihood_of(self.model)
+        p = likelihood.of_survey(self.survey_index)[0]
+        return likelihood.state(coefficients).inputs[p][0].effects
 
 
 def _squared(sites: FloatArray, xy: FloatArray) -> FloatArray:
-    """Squared distances from sites to activity centres, (n_sites, n), m2."""
+    """Squared straight distances from sites to activity centres, (n_sites, n), m2."""
     difference = sites[:, None, :] - xy
     return np.asarray(np.einsum("kia,kia->ki", difference, difference))
 

@@ -23,20 +23,24 @@ def living(model: Model, coefficients: FloatArray, b: int) -> list[tuple[int, in
     Returns
     -------
     list of (class or group, pattern, float64 array of shape (n_points,))
-        With the conditional likelihood as many, everywhere alike, as the animals detected imply.
+        With the conditional likelihood as many as the animals detected imply, everywhere alike or
+        in proportion to relative density.
     """
     likelihood = likelihood_of(model)
     state = likelihood.state(coefficients)
     found = []
     for p in likelihood.of_survey(b):
         item = likelihood.populations[p]
-        for c, given in zip(item.classes, state.inputs[p], strict=True):
-            weight = np.exp(given.log_weight)
-            if model.population != "conditional":
-                found.append((c, 0, weight))
-                continue
-            share = weight / given.block.cell_area
-            for u, n in enumerate(item.n_by_pattern):
-                seen = detection_probability(likelihood, coefficients, p, pattern=u)
-                found.append((c, u, share * float(n) / max(float(seen.sum()), 1e-300)))
+        weights = [np.exp(given.log_weight) for given in state.inputs[p]]
+        if model.has_density:
+            found += [(c, 0, weight) for c, weight in zip(item.classes, weights, strict=True)]
+            continue
+        for u, n in enumerate(item.n_by_pattern):
+            seen = [
+                detection_probability(likelihood, coefficients, p, pattern=u, only_class=c)
+                for c in item.classes
+            ]
+            total = sum(float(w @ s) for w, s in zip(weights, seen, strict=True))
+            level = float(n) / max(total, 1e-300)
+            found += [(c, u, level * w) for c, w in zip(item.classes, weights, strict=True)]
     return found

@@ -1,4 +1,4 @@
-"""Overdispersion: do numbers vary between surveys or clusters more than a Poisson process does?"""
+"""Overdispersion of the numbers of animals in surveys or clusters of detectors."""
 
 from __future__ import annotations
 
@@ -83,7 +83,8 @@ def overdispersion(estimate: Estimate, *, by: str | None = None) -> Overdispersi
     n = units["observed"].to_numpy(dtype=np.float64)
     expected = units["expected"].to_numpy(dtype=np.float64)
     density = estimate.model.parameters.get("D")
-    used = density.n_coefficients if density is not None else 1
+    used = density.n_coefficients if density is not None else 0
+    used += 0 if estimate.model.has_density else 1  # the level, which is derived
     df = len(units) - used
     if df < 1:
         raise DataError(
@@ -134,16 +135,14 @@ def _clusters(estimate: Estimate, by: str) -> pd.DataFrame:
     return pd.DataFrame(rows).set_index("unit")
 
 
-def _expected_animals(
-    estimate: Estimate, b: int, cluster: IntArray, n_clusters: int
-) -> FloatArray:
+def _expected_animals(estimate: Estimate, b: int, cluster: IntArray, n_clusters: int) -> FloatArray:
     """Expected number of different animals detected in each cluster of detectors."""
     model, coefficients = estimate.model, estimate.coefficients
     counts = ExpectedCounts(model, b)
     total = np.zeros(n_clusters)
     for c, u, weight in living(model, coefficients, b):
-        xy = model.surveys[b].mask.xy
-        hazard = counts.total_hazard(coefficients, xy, animal_class=c, pattern=u)
+        points = np.arange(model.surveys[b].mask.n_points)
+        hazard = counts.total_hazard(coefficients, points, animal_class=c, pattern=u)
         for j in range(n_clusters):
             total[j] += float(weight @ -np.expm1(-hazard[:, cluster == j].sum(axis=1)))
     return total

@@ -352,9 +352,7 @@ def _note(ends: Sequence[tuple[float, str]]) -> str:
 
 def _require_maximum(estimate: Estimate) -> None:
     if not estimate.diagnosis.converged:
-        raise FitError(
-            f"A profile needs the maximum. {estimate.diagnosis.message}"
-        )
+        raise FitError(f"A profile needs the maximum. {estimate.diagnosis.message}")
 
 
 def profile_curve(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,8 +13,7 @@ from secr_nea._typing import BoolArray, FloatArray
 from secr_nea.diagnosis import FLAT_SE
 from secr_nea.errors import ModelError
 from secr_nea.estimate import Estimate, z_value
-from secr_nea.inference.density import point_density
-from secr_nea.inference.derived import derived_density
+from secr_nea.inference.derived import derived_of_population
 from secr_nea.inference.detectability import survey_index
 from secr_nea.inference.intervals import delta_variance
 from secr_nea.inference.prediction import reference_grid
@@ -173,7 +172,7 @@ def _numbers(
     estimate: Estimate, what: str, region: Any, by: str | None, survey: str | None
 ) -> list[Quantity]:
     """Mean density or expected number, a quantity for each survey and region."""
-    if "D" not in estimate.model.parameters:
+    if not estimate.model.has_density:
         if what == "density" and region is None:
             return [_derived(estimate, b) for b in _chosen(estimate, survey)]
         raise ModelError(
@@ -203,8 +202,8 @@ def overall_density(estimate: Estimate) -> Quantity:
     -------
     Quantity
     """
-    if "D" not in estimate.model.parameters:
-        return _derived_overall(estimate)
+    if not estimate.model.has_density:
+        return _derived_mean(estimate, "density", range(len(estimate.model.surveys)))
     everywhere = {
         b: np.ones(survey.mask.n_points, dtype=bool)
         for b, survey in enumerate(estimate.model.surveys)
@@ -226,9 +225,7 @@ def _mean_or_sum(
         area += float(points.sum()) * cell
         for p in likelihood.of_survey(b):
             rows = likelihood.populations[p].density_rows
-            weight += np.bincount(
-                rows[points], minlength=len(weight)
-            ) * animals_per_cell(1.0, cell)
+            weight += np.bincount(rows[points], minlength=len(weight)) * animals_per_cell(1.0, cell)
     scale = DENSITY_AREA_KM2 / area if what == "density" else 1.0
 
     def function(coefficients: FloatArray) -> tuple[float, FloatArray]:
@@ -284,50 +281,25 @@ def _derived(estimate: Estimate, b: int) -> Quantity:
     """log of the density derived from the conditional likelihood, of one survey."""
     survey = estimate.model.surveys[b]
     label = f"density ({survey.name})" if len(estimate.model.surveys) > 1 else "density"
-    row = derived_density(estimate).iloc[b]
-    mask = survey.mask
-
-    def function(coefficients: FloatArray) -> tuple[float, FloatArray]:
-        number, gradient = _derived_number(estimate, coefficients, b)
-        return float(np.log(number * DENSITY_AREA_KM2 / mask.area)), gradient / number
-
-    return Quantity(
-        label, "animals per 100 km2", LINKS["log"], function, float(row["cv_n"]) ** 2
-    )
+    return _derived_mean(estimate, label, [b])
 
 
-def _derived_overall(estimate: Estimate) -> Quantity:
-    """The same over the masks of all surveys."""
-    surveys = estimate.model.surveys
-    table = derived_density(estimate)
-    area = np.array([survey.mask.area for survey in surveys])
-    number = table["density_per_100km2"].to_numpy() * area
-    variance = float(((table["cv_n"].to_numpy() * number) ** 2).sum() / number.sum() ** 2)
-
-    def function(coefficients: FloatArray) -> tuple[float, FloatArray]:
-        parts = [_derived_number(estimate, coefficients, b) for b in range(len(surveys))]
-        total = sum(value for value, _ in parts)
-        gradient = np.sum([slope for _, slope in parts], axis=0)
-        return float(np.log(total * DENSITY_AREA_KM2 / area.sum())), gradient / total
-
-    return Quantity("density", "animals per 100 km2", LINKS["log"], function, variance)
-
-
-def _derived_number(
-    estimate: Estimate, coefficients: FloatArray, b: int
-) -> tuple[float, FloatArray]:
-    """sum_i A / a_i over the animals of a survey, and its gradient."""
+def _derived_mean(estimate: Estimate, label: str, chosen: Sequence[int]) -> Quantity:
+    """log of the mean of derived densities over the masks of some surveys."""
     model = estimate.model
-    mask = model.surveys[b].mask
-    own = model.individuals.surveys[b]
-    likelihood = likelihood_of(model)
-    weight = np.full(mask.n_points, mask.cell_area)
-    count = np.bincount(own.pattern_of, minlength=len(own.patterns)).astype(np.float64)
-    total, gradient = 0.0, np.zeros(model.n_coefficients)
-    for p in likelihood.of_survey(b):
-        area, _ = expected_detected(likelihood, coefficients, p, weight)
-        factor = -count / area**2 * mask.area
-        _, slope = expected_detected(likelihood, coefficients, p, weight, factor=factor)
-        total += float((count / area).sum()) * mask.area
-        gradient += slope
-    return total, gradient
+    area = {b: model.surveys[b].mask.area for b in chosen}
+    whole = sum(area.values())
+    share = {p: area[b] / whole for b in chosen for p in likelihood_of(model).of_survey(b)}
+
+    def parts(at: Estimate) -> tuple[float, FloatArray, float]:
+        found = [(part, derived_of_population(at, p)) for p, part in share.items()]
+        mean = sum(part * value for part, (value, _, _) in found)
+        gradient = np.sum([part * slope for part, (_, slope, _) in found], axis=0)
+        return mean, gradient, sum(part**2 * variance for part, (_, _, variance) in found)
+
+    def function(coefficients: FloatArray) -> tuple[float, FloatArray]:
+        mean, gradient, _ = parts(replace(estimate, coefficients=coefficients))
+        return float(np.log(mean * DENSITY_AREA_KM2)), gradient / mean
+
+    mean, _, variance = parts(estimate)
+    return Quantity(label, "animals per 100 km2", LINKS["log"], function, variance / mean**2)

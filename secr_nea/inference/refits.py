@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 
-from secr_nea.errors import ModelError, SecrWarning
+from secr_nea.errors import ModelError
 from secr_nea.estimate import Estimate
-from secr_nea.individuals import LATENT
+from secr_nea.inference.variants import variant
 from secr_nea.maximise import maximise
 from secr_nea.model import Model
 from secr_nea.survey import Survey
@@ -41,30 +40,9 @@ def changed_model(
     unknown = sorted(set(given) - names)
     if unknown:
         raise ModelError(f"The model has no {', '.join(unknown)}; it has {', '.join(names)}.")
-    individuals = model.individuals
-    classes: str | int | None = None
-    if individuals.is_mixture:
-        latent = individuals.variable == LATENT
-        classes = individuals.n_levels if latent else individuals.variable
-    fixed = {
-        name: parameter.fixed
-        for name, parameter in model.parameters.items()
-        if parameter.fixed is not None and name not in given
-    }
-    with warnings.catch_warnings():
-        # What is doubtful about the model was told when it was first made.
-        warnings.simplefilter("ignore", SecrWarning)
-        return Model(
-            model.surveys if surveys is None else surveys,
-            detection=model.detection,
-            fixed=fixed,
-            links={name: text for name, text in model.links.items()},
-            population=model.population,
-            classes=classes,
-            groups=individuals.variable if individuals.grouped else None,
-            smallest_sigma=model.smallest_sigma,
-            **{**model.formulas, **given},
-        )
+    held = {name: p.fixed for name, p in model.parameters.items() if p.fixed is not None}
+    kept = {name: value for name, value in held.items() if name not in given}
+    return variant(model, surveys, fixed=kept, **given)
 
 
 def refit(estimate: Estimate, surveys: Sequence[Survey]) -> Estimate:

@@ -91,11 +91,11 @@ def expected_by_detector(estimate: Estimate, b: int) -> tuple[FloatArray, FloatA
     """
     model, coefficients = estimate.model, estimate.coefficients
     counts = ExpectedCounts(model, b)
-    xy = model.surveys[b].mask.xy
+    points = np.arange(model.surveys[b].mask.n_points)
     mean = np.zeros(model.surveys[b].traps.n_traps)
     square = np.zeros_like(mean)
     for c, u, weight in living(model, coefficients, b):
-        expected, variance = counts.moments(coefficients, xy, animal_class=c, pattern=u)
+        expected, variance = counts.moments(coefficients, points, animal_class=c, pattern=u)
         mean += weight @ expected
         square += weight @ (variance + expected**2)
     if model.population == "binomial":

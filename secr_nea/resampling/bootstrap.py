@@ -1,4 +1,4 @@
-"""Parametric bootstrap: what would be estimated if the survey were done again?"""
+"""Parametric bootstrap, or what would be estimated if the survey were done again."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ class Bootstrap:
         return numbers.assign(unit=table["unit"])
 
     def __repr__(self) -> str:
-        return f"Bootstrap({', '.join(self.values)}; {self._told()})"
+        return f"Bootstrap({', '.join(map(str, self.values))}; {self._told()})"
 
     def __str__(self) -> str:
         return "\n".join([self._shown().to_string(), self._told()])

@@ -13,6 +13,7 @@ from secr_nea.inference.living import living
 from secr_nea.likelihood import likelihood_of
 from secr_nea.likelihood.points import detection_probability, log_encounter
 from secr_nea.model import Model
+from secr_nea.parameters import sum_by_row
 
 TESTS = ("animal by detector", "animal", "detector", "distance")
 """What the counts are summed over."""
@@ -28,7 +29,7 @@ class DistanceClasses:
         """Class of every pair, shape (n, n_sites)."""
         difference = xy[:, None, :] - sites
         distance = np.sqrt(np.einsum("ika,ika->ik", difference, difference))
-        return np.searchsorted(self.edges, distance, side="right").astype(np.int64)
+        return np.asarray(np.searchsorted(self.edges, distance, side="right"), dtype=np.int64)
 
     @property
     def number(self) -> int:
@@ -53,8 +54,8 @@ def distance_classes(estimate: Estimate, number: int) -> DistanceClasses:
     for b, survey in enumerate(model.surveys):
         counts = ExpectedCounts(model, b)
         for c, u, weight in living(model, estimate.coefficients, b):
-            xy = survey.mask.xy
-            expected = counts.expected(estimate.coefficients, xy, animal_class=c, pattern=u)
+            xy, points = survey.mask.xy, np.arange(survey.mask.n_points)
+            expected = counts.expected(estimate.coefficients, points, animal_class=c, pattern=u)
             difference = xy[:, None, :] - survey.traps.xy
             distances.append(np.sqrt(np.einsum("ika,ika->ik", difference, difference)).ravel())
             weights.append((expected * weight[:, None]).ravel())
@@ -93,8 +94,8 @@ class Completed:
         n_classes = self.missed.shape[1]
         by_class = []
         for own, place in zip(e, self.distance, strict=True):
-            observed = np.bincount(place.ravel(), weights=y.ravel(), minlength=n_classes)
-            foreseen = np.bincount(place.ravel(), weights=own.ravel(), minlength=n_classes)
+            observed = sum_by_row(place.ravel(), y.ravel(), n_classes)
+            foreseen = sum_by_row(place.ravel(), own.ravel(), n_classes)
             by_class.append(_freeman_tukey(observed, foreseen + self.missed.sum(axis=0)).sum())
         return np.array(
             [cells.mean(), animals.mean(), detectors.sum(axis=1).mean(), np.mean(by_class)]
@@ -142,13 +143,13 @@ def complete(
                 draw, place = np.nonzero((class_of == c) & (pattern_of[animals] == u))
                 if not len(draw):
                     continue
-                xy = survey.mask.xy[point[draw, place]]
+                where = point[draw, place]
                 own = None if states is None else states[place]
                 found = counts.expected(
-                    coefficients, xy, animal_class=int(c), pattern=int(u), states=own
+                    coefficients, where, animal_class=int(c), pattern=int(u), states=own
                 )
                 expected[draw, animals[place]] = found
-                distance[draw, animals[place]] = classes.of(xy, survey.traps.xy)
+                distance[draw, animals[place]] = classes.of(survey.mask.xy[where], survey.traps.xy)
     missed = _missed(model, coefficients, b, counts, classes)
     return Completed(count_matrix(survey), expected, distance, missed)
 
@@ -163,9 +164,7 @@ def _posterior(
         item = likelihood.populations[p]
         if not len(item.members):
             continue
-        logs = [
-            log_encounter(likelihood, coefficients, p, item.members, c) for c in item.classes
-        ]
+        logs = [log_encounter(likelihood, coefficients, p, item.members, c) for c in item.classes]
         joined = np.concatenate(logs, axis=1)
         weight = np.exp(joined - joined.max(axis=1, keepdims=True))
         edges = np.cumsum(weight, axis=1)
@@ -194,15 +193,10 @@ def _missed(
     slot = place + size * np.arange(n_traps)
     for c, u, weight in living(model, coefficients, b):
         p = next(q for q in likelihood.of_survey(b) if c in likelihood.populations[q].classes)
-        missed = 1.0 - _class_probability(model, coefficients, p, c, u)
-        expected = counts.expected(coefficients, survey.mask.xy, animal_class=c, pattern=u)
+        seen = detection_probability(likelihood, coefficients, p, pattern=u, only_class=c)
+        missed = 1.0 - seen
+        points = np.arange(survey.mask.n_points)
+        expected = counts.expected(coefficients, points, animal_class=c, pattern=u)
         share = expected * (weight * missed)[:, None]
         total += np.bincount(slot.ravel(), weights=share.ravel(), minlength=len(total))
     return np.asarray(total.reshape(n_traps, size))
-
-
-def _class_probability(
-    model: Model, coefficients: FloatArray, p: int, c: int, u: int
-) -> FloatArray:
-    """Probability that an animal of one class is detected, at every mask point."""
-    return detection_probability(likelihood_of(model), coefficients, p, pattern=u, only_class=c)

@@ -1,4 +1,4 @@
-"""Monte Carlo goodness of fit: are the counts as far from the fit as those of simulated surveys?"""
+"""Goodness of fit, of real counts against those of surveys simulated from the fit."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from secr_nea.resampling.new_surveys import (
     check_number,
     replicate_surveys_of_n,
 )
+from secr_nea.survey import Survey
 
 REFITS = ("step", "full")
 _DOUBTFUL = 0.05
@@ -138,7 +139,7 @@ _MEANING = {
         "with detections instead of pictures."
     ),
     "animal": (
-        "animal: animals differ in how often they were detected more than the fit says. Try classes "
+        "animal: numbers of detections differ more between animals than the fit says. Try classes "
         "such as sex, or two latent classes."
     ),
     "detector": (
@@ -277,7 +278,7 @@ def _discrepancies(
 
 
 def _estimated(
-    estimate: Estimate, surveys: tuple, refits: str
+    estimate: Estimate, surveys: tuple[Survey, ...], refits: str
 ) -> tuple[Model, FloatArray]:
     """The model of simulated surveys and its coefficients."""
     if refits == "full":

@@ -11,13 +11,13 @@ import numpy as np
 from secr_nea._typing import FloatArray, IntArray
 from secr_nea.captures import CaptureHistory
 from secr_nea.design.draws import draw_records
-from secr_nea.design.survey_simulation import simulate_survey
+from secr_nea.design.survey_simulation import center_effects, simulate_survey
 from secr_nea.errors import DataError, FitError, ModelError, SecrWarning
 from secr_nea.estimate import Estimate
 from secr_nea.inference.expected_counts import KINDS
 from secr_nea.inference.living import living
 from secr_nea.likelihood import likelihood_of
-from secr_nea.likelihood.points import expected_detected
+from secr_nea.likelihood.points import detection_probability
 from secr_nea.model import Model
 from secr_nea.responses import TRAP_RESPONSES
 from secr_nea.survey import Survey
@@ -77,17 +77,17 @@ def replicate_surveys(estimate: Estimate, rng: np.random.Generator) -> tuple[Sur
 
     Notes
     -----
-    In a model of the conditional likelihood animals are equally dense everywhere, and the number
-    detected with each combination of covariates is Poisson.
+    In a model of the conditional likelihood animals are equally dense everywhere (or in proportion
+    to relative density), and the number detected with each combination of covariates is Poisson.
     """
     model = estimate.model
-    if model.population != "conditional":
+    if model.has_density:
         made = simulate_survey(model, estimate.coefficients, seed=rng)
         return (made,) if isinstance(made, Survey) else made
     check_independent(model)
     found = []
     for b in range(len(model.surveys)):
-        wanted = rng.poisson(_detected_by_pattern(model, b))
+        wanted = [rng.poisson(number) for number in _detected_by_pattern(model, b)]
         found.append(_conditional_survey(estimate, b, wanted, rng))
     return tuple(found)
 
@@ -108,7 +108,7 @@ def replicate_surveys_of_n(estimate: Estimate, rng: np.random.Generator) -> tupl
     """
     model = estimate.model
     check_independent(model)
-    if model.population == "conditional":
+    if not model.has_density:
         return tuple(
             _conditional_survey(estimate, b, _detected_by_pattern(model, b), rng)
             for b in range(len(model.surveys))
@@ -131,9 +131,12 @@ def replicate_surveys_of_n(estimate: Estimate, rng: np.random.Generator) -> tupl
     )
 
 
-def _detected_by_pattern(model: Model, b: int) -> IntArray:
-    own = model.individuals.surveys[b]
-    return np.bincount(own.pattern_of, minlength=len(own.patterns)).astype(np.int64)
+def _detected_by_pattern(model: Model, b: int) -> list[IntArray]:
+    """Animals with each combination of covariates, for each population of a survey."""
+    likelihood = likelihood_of(model)
+    return [
+        likelihood.populations[p].n_by_pattern.astype(np.int64) for p in likelihood.of_survey(b)
+    ]
 
 
 @dataclass(frozen=True)
@@ -249,29 +252,30 @@ def with_captures(survey: Survey, captures: CaptureHistory) -> Survey:
         )
 
 
-# --- the conditional likelihood --------------------------------------------------------------------
+# --- the conditional likelihood ------------------------------------------------------------------
 
 
 def _conditional_survey(
-    estimate: Estimate, b: int, wanted: IntArray, rng: np.random.Generator
+    estimate: Estimate, b: int, wanted: Sequence[IntArray], rng: np.random.Generator
 ) -> Survey:
-    """A survey with given numbers of detected animals for each combination of covariates."""
+    """A survey with given numbers of detected animals of each group and set of covariates."""
     model = estimate.model
     survey, individuals = model.surveys[b], model.individuals
     own = individuals.surveys[b]
     parts: list[_Part] = []
-    rows_of: list[int] = []
+    pattern_of: list[int] = []
     class_of: list[int] = []
-    for u, number in enumerate(wanted):
-        for part, c in _detected(estimate, b, u, int(number), rng):
-            parts.append((np.full(len(part[1]), len(parts)), *part[1:]))
-            rows_of.append(u)
-            class_of.append(c)
+    for p, numbers in zip(likelihood_of(model).of_survey(b), wanted, strict=True):
+        for u, number in enumerate(numbers):
+            for part, c in _detected(estimate, p, u, int(number), rng):
+                parts.append((np.full(len(part[1]), len(parts)), *part[1:]))
+                pattern_of.append(u)
+                class_of.append(c)
     columns: dict[str, list[object]] = {
-        str(name): [own.patterns[name].iloc[u] for u in rows_of] for name in own.patterns
+        str(name): [own.patterns[name].iloc[u] for u in pattern_of] for name in own.patterns
     }
-    if individuals.is_mixture and individuals.variable in survey.captures.covariates:
-        labels = np.array(individuals.levels, dtype=object)[class_of]
+    if individuals.variable in survey.captures.covariates:
+        labels = np.array(individuals.levels, dtype=object)[np.array(class_of, dtype=np.int64)]
         unknown = float(survey.captures.covariates[individuals.variable].isna().mean())
         labels[rng.random(len(labels)) < unknown] = None
         columns[individuals.variable] = list(labels)
@@ -279,44 +283,64 @@ def _conditional_survey(
 
 
 def _detected(
-    estimate: Estimate, b: int, u: int, number: int, rng: np.random.Generator
+    estimate: Estimate, p: int, u: int, number: int, rng: np.random.Generator
 ) -> list[tuple[_Part, int]]:
-    """Records and class of so many detected animals that live anywhere with equal chance."""
-    model = estimate.model
-    mask, traps = model.surveys[b].mask, model.surveys[b].traps
-    share = model.class_proportions(estimate.coefficients)[b]
-    of_rows = model.detection_values(estimate.coefficients)
-    rows = model.detection_rows.rows[b]
-    weight = np.full(mask.n_points, 1.0 / mask.n_points)
-    area, _ = expected_detected(likelihood_of(model), estimate.coefficients, b, weight)
-    batch = int(1.3 * number / max(float(area[u]), 1e-3)) + 10
+    """Records and class of so many detected animals of one population."""
+    model, likelihood = estimate.model, likelihood_of(estimate.model)
+    item = likelihood.populations[p]
+    mask = model.surveys[item.survey].mask
+    inputs = likelihood.state(estimate.coefficients).inputs[p]
+    weight = np.exp(np.concatenate([given.log_weight for given in inputs]))
+    seen = [
+        detection_probability(likelihood, estimate.coefficients, p, pattern=u, only_class=c)
+        for c in item.classes
+    ]
+    edges = np.cumsum(weight)
+    chance = float(weight @ np.concatenate(seen)) / float(edges[-1])
+    batch = int(1.3 * number / max(chance, 1e-3)) + 10
     found: list[tuple[_Part, int]] = []
     for _ in range(_MOST_TRIES):
         if len(found) >= number:
             break
-        cell = rng.integers(mask.n_points, size=batch)
+        drawn = np.searchsorted(edges, rng.random(batch) * edges[-1], side="right")
+        block, cell = np.divmod(np.minimum(drawn, len(weight) - 1), mask.n_points)
         centres = mask.xy[cell] + mask.spacing * rng.uniform(-0.5, 0.5, (batch, 2))
-        which = rng.choice(len(share), size=batch, p=share)
         fresh: list[tuple[_Part, int]] = []
-        for c in range(len(share)):
-            values = tuple(value[rows[c, u]] for value in of_rows)
-            drawn = list(
-                draw_records(
-                    centres[which == c],
-                    traps,
-                    model.detection,
-                    values,
-                    rng,
-                    model.individuals.response,
-                )
-            )
-            records = np.concatenate([part.records for part in drawn], axis=1)
-            xy = np.concatenate([part.xy for part in drawn])
-            for i in np.unique(records[1]):
-                own = records[1] == i
-                trap, animal, occasion, count = records[:, own]
-                fresh.append(((animal, occasion, trap, count, xy[own]), c))
+        for position, c in enumerate(item.classes):
+            own = centres[block == position]
+            fresh += [(part, c) for part in _records(estimate, item.survey, c, u, own, rng)]
         found += [fresh[j] for j in rng.permutation(len(fresh))]
     if len(found) < number:
-        raise DataError("The fitted model hardly detects any animal, so that none can be simulated.")
+        raise DataError(
+            "The fitted model hardly detects any animal, so that none can be simulated."
+        )
     return found[:number]
+
+
+def _records(
+    estimate: Estimate, b: int, c: int, u: int, centres: FloatArray, rng: np.random.Generator
+) -> list[_Part]:
+    """Records of those of some animals that are detected, animal after animal."""
+    model = estimate.model
+    rows = model.detection_rows.rows[b][c, u]
+    squared, log_factor = center_effects(model, estimate.coefficients, b, c, centres)
+    drawn = list(
+        draw_records(
+            centres,
+            model.surveys[b].traps,
+            model.detection,
+            tuple(value[rows] for value in model.detection_values(estimate.coefficients)),
+            rng,
+            model.individuals.response,
+            squared=squared,
+            log_factor=log_factor,
+        )
+    )
+    records = np.concatenate([part.records for part in drawn], axis=1)
+    xy = np.concatenate([part.xy for part in drawn])
+    found = []
+    for i in np.unique(records[1]):
+        own = records[1] == i
+        trap, animal, occasion, count = records[:, own]
+        found.append((animal, occasion, trap, count, xy[own]))
+    return found
