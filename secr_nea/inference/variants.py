@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 from secr_nea.errors import SecrWarning
 from secr_nea.individuals import LATENT
 from secr_nea.model import Model
+from secr_nea.survey import Survey
 
 
-def variant(model: Model, **changes: Any) -> Model:
-    """The same surveys and formulas, with some options of `Model` changed.
+def variant(model: Model, surveys: Sequence[Survey] | None = None, **changes: Any) -> Model:
+    """The same model with some options of `Model` changed, or of other surveys.
 
     Parameters
     ----------
     model : Model
+    surveys : sequence of Survey, optional
+        They must have the covariates of the formulas; those of the model by default.
     **changes
         Options and formulas of `Model`; a parameter that is newly in ``fixed`` loses its formula.
 
@@ -44,4 +48,4 @@ def variant(model: Model, **changes: Any) -> Model:
     with warnings.catch_warnings():
         # What is doubtful about the model was told when it was first made.
         warnings.simplefilter("ignore", SecrWarning)
-        return Model(model.surveys, **options)
+        return Model(model.surveys if surveys is None else surveys, **options)
