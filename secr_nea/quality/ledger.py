@@ -1,0 +1,559 @@
+"""The ledger of corrections: explicit fixes of raw tables, each with its reason, kept in a file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from secr_nea import _checks
+from secr_nea._typing import PathLike
+from secr_nea.errors import DataError
+from secr_nea.quality.cells import text_of
+from secr_nea.quality.dates import exchanged, read_date
+from secr_nea.quality.field_tables import FieldTables
+
+FORMAT = "secr_nea ledger of corrections, version 1"
+
+
+@dataclass(frozen=True)
+class Change:
+    """One cell, before and after.
+
+    Parameters
+    ----------
+    table : str
+    row : int
+        1 = first data row.
+    column : str
+        "" when the whole row is dropped.
+    was, now : str
+        Text of the cell; of a dropped row, what it held.
+    """
+
+    table: str
+    row: int
+    column: str
+    was: str
+    now: str
+
+
+@dataclass(frozen=True)
+class Correction:
+    """One decision: what was done, why, and which cells it changed.
+
+    Parameters
+    ----------
+    action : str
+    reason : str
+    changes : tuple of Change
+    """
+
+    action: str
+    reason: str
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Ledger:
+    """Corrections of field tables in the order in which they are made; read-only.
+
+    Every method that adds a correction returns a new ledger. The tables themselves are never
+    changed; :meth:`apply` gives new ones. Rows keep the numbers of the file, also after others were
+    dropped.
+
+    Parameters
+    ----------
+    corrections : tuple of Correction
+    tables : FieldTables or None
+        The raw tables that corrections are written for.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import secr_nea as sn
+    >>> traps = pd.DataFrame({"trap": ["A"], "x": [500000.0], "y": [5400000.0]})
+    >>> seen = pd.DataFrame({"animal": ["SL1", "SL-01"], "trap": ["A", "A"]})
+    >>> tables = sn.field_tables(traps, seen)
+    >>> ledger = sn.Ledger.of(tables).merge_animals(["SL-01"], into="SL1", reason="same rosettes")
+    >>> ledger.apply(tables).raw["detections"]["animal"].tolist()
+    ['SL1', 'SL1']
+    """
+
+    corrections: tuple[Correction, ...] = ()
+    tables: FieldTables | None = field(default=None)
+
+    @classmethod
+    def of(cls, tables: FieldTables) -> Ledger:
+        """Empty ledger for raw tables."""
+        if not isinstance(tables, FieldTables):
+            raise DataError(f"A ledger is written for FieldTables; got {type(tables).__name__}.")
+        return cls((), tables)
+
+    # --- corrections
+
+    def swap_dates(
+        self, table: str, rows: Iterable[int], *, reason: str, which: str | None = None
+    ) -> Ledger:
+        """Exchange day and month of dates.
+
+        Parameters
+        ----------
+        table : {"detections", "traps", "operation"}
+        rows : iterable of int
+            1 = first data row.
+        reason : str
+        which : {"date", "start", "end", "both"}, optional
+            Which date of the row; "date" in detections.
+
+        Returns
+        -------
+        Ledger
+
+        Raises
+        ------
+        DataError
+            No such row or column, or a date whose day and month cannot be exchanged.
+        """
+        if which is None and table != "detections":
+            raise DataError("Say which date: which='start', 'end' or 'both'.")
+        roles = ("start", "end") if which == "both" else (which or "date",)
+        tables = self._current()
+        changes = []
+        for role in roles:
+            column = _column(tables, table, role)
+            for row in rows:
+                was = _cell(tables, table, row, column)
+                changes.append((table, row, column, _swapped_text(was, tables, table, row)))
+        return self._with("swap dates", reason, changes)
+
+    def drop_rows(self, table: str, rows: Iterable[int], *, reason: str) -> Ledger:
+        """Leave rows out.
+
+        Parameters
+        ----------
+        table : str
+        rows : iterable of int
+        reason : str
+
+        Returns
+        -------
+        Ledger
+        """
+        return self._with("drop rows", reason, [(table, row, "", "") for row in rows])
+
+    def set_sex(self, animal: str, sex: str, *, reason: str) -> Ledger:
+        """Give all detections of an animal one sex; "" when it is not known.
+
+        Parameters
+        ----------
+        animal, sex : str
+        reason : str
+
+        Returns
+        -------
+        Ledger
+        """
+        tables = self._current()
+        column = _column(tables, "detections", "sex")
+        rows = _rows_named(tables, "detections", "animal_id", animal)
+        return self._with("set sex", reason, [("detections", row, column, sex) for row in rows])
+
+    def merge_animals(self, animals: Sequence[str], *, into: str, reason: str) -> Ledger:
+        """Take several ids as one animal.
+
+        Parameters
+        ----------
+        animals : sequence of str
+            Ids that are given up.
+        into : str
+            The id that stays.
+        reason : str
+
+        Returns
+        -------
+        Ledger
+        """
+        if isinstance(animals, str):
+            animals = [animals]
+        return self._renamed("merge animals", "animal_id", dict.fromkeys(animals, into), reason)
+
+    def rename_animal(self, old: str, new: str, *, reason: str) -> Ledger:
+        """Give an animal another id.
+
+        Parameters
+        ----------
+        old, new : str
+        reason : str
+
+        Returns
+        -------
+        Ledger
+        """
+        return self._renamed("rename animal", "animal_id", {old: new}, reason)
+
+    def rename_trap(self, old: str, new: str, *, reason: str) -> Ledger:
+        """Give a trap another id, in every table that has the old one.
+
+        Parameters
+        ----------
+        old, new : str
+        reason : str
+
+        Returns
+        -------
+        Ledger
+        """
+        return self._renamed("rename trap", "trap_id", {old: new}, reason)
+
+    def set_coordinates(self, trap: str, x: object, y: object, *, reason: str) -> Ledger:
+        """Put a trap at another place.
+
+        Parameters
+        ----------
+        trap : str
+        x, y : float
+            In the columns x and y; longitude and latitude where the table has only these.
+        reason : str
+
+        Returns
+        -------
+        Ledger
+        """
+        tables = self._current()
+        first, second = ("x", "y") if tables.has("traps", "x") else ("lon", "lat")
+        places = {_column(tables, "traps", first): x, _column(tables, "traps", second): y}
+        rows = _rows_named(tables, "traps", "trap_id", trap)
+        changes = [("traps", row, name, str(value)) for row in rows for name, value in places.items()]
+        return self._with("set coordinates", reason, changes)
+
+    def set_value(self, table: str, row: int, column: str, value: object, *, reason: str) -> Ledger:
+        """Write another value into one cell.
+
+        Parameters
+        ----------
+        table : str
+        row : int
+        column : str
+            Name of the column, or its role (date, start, effort ...).
+        value : object
+        reason : str
+
+        Returns
+        -------
+        Ledger
+        """
+        tables = self._current()
+        name = tables.columns.get(table, {}).get(column, column)
+        return self._with("set value", reason, [(table, row, name, str(value))])
+
+    def _renamed(self, action: str, role: str, names: Mapping[str, str], reason: str) -> Ledger:
+        tables = self._current()
+        homes = ("detections",) if role == "animal_id" else tuple(tables.raw)
+        changes = []
+        for old, new in names.items():
+            hits = [
+                (table, row, _column(tables, table, role), new)
+                for table in homes
+                for row in _rows_named(tables, table, role, old, needed=False)
+            ]
+            if not hits:
+                known = dict.fromkeys(str(n) for table in homes for n in tables.text(table, role))
+                raise DataError(
+                    f"There is no {role.partition('_')[0]} {old!r}{_checks.did_you_mean(old, known)}."
+                )
+            changes += hits
+        return self._with(action, reason, changes)
+
+    def _current(self) -> FieldTables:
+        if self.tables is None:
+            raise DataError(
+                "This ledger was read without its tables: Ledger.read(path, tables) to add to it."
+            )
+        return self.apply(self.tables)
+
+    def _with(
+        self, action: str, reason: str, changes: Sequence[tuple[str, int, str, str]]
+    ) -> Ledger:
+        if not reason.strip():
+            raise DataError(f"{action}: give a reason. Without one nobody can follow the decision.")
+        tables = self._current()
+        made = tuple(
+            Change(table, int(row), column, _held(tables, table, int(row), column), now)
+            for table, row, column, now in changes
+        )
+        if not made:
+            raise DataError(f"{action}: no rows were given.")
+        return Ledger((*self.corrections, Correction(action, reason, made)), self.tables)
+
+    # --- use
+
+    def apply(self, tables: FieldTables) -> FieldTables:
+        """New tables with all corrections made, in order.
+
+        Parameters
+        ----------
+        tables : FieldTables
+            The raw tables.
+
+        Returns
+        -------
+        FieldTables
+
+        Raises
+        ------
+        DataError
+            When a cell no longer holds what it held when the correction was written.
+        """
+        raw = {name: frame.astype(object) for name, frame in tables.raw.items()}
+        for number, correction in enumerate(self.corrections, start=1):
+            for change in correction.changes:
+                _make(raw, change, f"correction {number} ({correction.action})")
+        return tables.with_raw(raw)
+
+    def individuals(self, tables: FieldTables | None = None) -> pd.DataFrame:
+        """What became of every animal id of the raw detections.
+
+        Parameters
+        ----------
+        tables : FieldTables, optional
+            The raw tables; those the ledger was written for by default.
+
+        Returns
+        -------
+        DataFrame, one row per raw id
+            animal_id, detections, used (number of its detections that are used), fate ("used",
+            "dropped", "partly dropped", "merged into ...", "renamed to ..."), reason.
+        """
+        raw = tables if tables is not None else self.tables
+        if raw is None:
+            raise DataError("Give the raw tables: ledger.individuals(tables).")
+        final = self.apply(raw)
+        before = _ids(raw)
+        after = _ids(final)
+        given_up = {
+            change.was: (correction.action, change.now)
+            for correction in self.corrections
+            for change in correction.changes
+            if correction.action in ("merge animals", "rename animal")
+        }
+        rows = []
+        for name in dict.fromkeys(before.to_list()):
+            own = before.index[before == name]
+            used = int(own.isin(after.index).sum())
+            fate = "used" if used == len(own) else "dropped" if used == 0 else "partly dropped"
+            if name in given_up and used:
+                verb = "merged into" if given_up[name][0] == "merge animals" else "renamed to"
+                fate = f"{verb} {given_up[name][1]}"
+            reasons = dict.fromkeys(self._reasons(set(own), name))
+            rows.append((name, len(own), used, fate, "; ".join(reasons)))
+        return pd.DataFrame(rows, columns=["animal_id", "detections", "used", "fate", "reason"])
+
+    def _reasons(self, rows: set[int], name: str) -> Iterator[str]:
+        for correction in self.corrections:
+            for change in correction.changes:
+                if change.table == "detections" and change.row in rows:
+                    yield correction.reason
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """One row a changed cell: correction, action, table, row, column, was, now, reason."""
+        rows = [
+            {"correction": n, "action": c.action, **asdict(change), "reason": c.reason}
+            for n, c in enumerate(self.corrections, start=1)
+            for change in c.changes
+        ]
+        names = ["correction", "action", "table", "row", "column", "was", "now", "reason"]
+        return pd.DataFrame(rows, columns=names)
+
+    def save(self, path: PathLike) -> Path:
+        """Write the ledger as a JSON file that people can read.
+
+        Parameters
+        ----------
+        path : path
+
+        Returns
+        -------
+        pathlib.Path
+        """
+        target = Path(path)
+        if not target.absolute().parent.is_dir():
+            raise DataError(f"There is no folder {str(target.absolute().parent)!r} to write to.")
+        content = {"format": FORMAT, "corrections": [asdict(c) for c in self.corrections]}
+        text = json.dumps(content, indent=2, ensure_ascii=False)
+        target.write_text(text + "\n", encoding="utf-8")
+        return target
+
+    @classmethod
+    def read(cls, path: PathLike, tables: FieldTables | None = None) -> Ledger:
+        """Read a ledger.
+
+        Parameters
+        ----------
+        path : path
+        tables : FieldTables, optional
+            The raw tables, when corrections are to be added.
+
+        Returns
+        -------
+        Ledger
+
+        Raises
+        ------
+        DataError
+            No such file, or no ledger in it.
+        """
+        source = Path(path)
+        if not source.is_file():
+            raise DataError(f"There is no ledger {str(path)!r} (looked from {str(Path.cwd())!r}).")
+        try:
+            content = json.loads(source.read_text(encoding="utf-8"))
+            corrections = tuple(_correction(item) for item in content["corrections"])
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            raise DataError(
+                f"{source.name} is no ledger of corrections: {type(error).__name__} {error}."
+            ) from None
+        return cls(corrections, tables)
+
+    def __len__(self) -> int:
+        return len(self.corrections)
+
+    def __repr__(self) -> str:
+        cells = sum(len(correction.changes) for correction in self.corrections)
+        return (
+            f"Ledger({_checks.plural(len(self), 'correction')}, {_checks.plural(cells, 'cell or row')})"
+        )
+
+    def _repr_html_(self) -> str:
+        return str(self.to_dataframe().to_html(index=False, border=0))
+
+
+def _correction(item: Mapping[str, Any]) -> Correction:
+    changes = tuple(
+        Change(
+            str(change["table"]), int(change["row"]), str(change["column"]),
+            str(change["was"]), str(change["now"]),
+        )
+        for change in item["changes"]
+    )  # fmt: skip
+    return Correction(str(item["action"]), str(item["reason"]), changes)
+
+
+def _ids(tables: FieldTables) -> pd.Series:
+    """Animal ids of the detections by row number."""
+    return pd.Series(
+        tables.text("detections", "animal_id"), index=tables.raw["detections"].index, dtype=object
+    )
+
+
+def _column(tables: FieldTables, table: str, role: str) -> str:
+    if table not in tables.raw:
+        raise DataError(f"There is no table {table!r}; there is {_checks.listed(tables.raw)}.")
+    if not tables.has(table, role):
+        raise DataError(f"The {table} table has no column for {role!r}.")
+    return tables.columns[table][role]
+
+
+def _frame_with(tables: Mapping[str, pd.DataFrame], table: str, row: int, where: str) -> pd.DataFrame:
+    if table not in tables:
+        raise DataError(f"{where}: there is no table {table!r}; there is {_checks.listed(tables)}.")
+    frame = tables[table]
+    if row not in frame.index:
+        raise DataError(
+            f"{where}: the {table} table has no row {row} (it was never there, was dropped before, "
+            "or the file has changed)."
+        )
+    return frame
+
+
+def _cell(tables: FieldTables, table: str, row: int, column: str) -> object:
+    frame = _frame_with(tables.raw, table, row, "ledger")
+    if column not in frame.columns:
+        raise DataError(f"The {table} table has no column {column!r}"
+                        f"{_checks.did_you_mean(column, map(str, frame.columns))}.")  # fmt: skip
+    value: object = frame.at[row, column]
+    return value
+
+
+def _held(tables: FieldTables, table: str, row: int, column: str) -> str:
+    """Text of a cell, or of all cells of a row."""
+    if column:
+        return text_of(_cell(tables, table, row, column))
+    return _row_text(_frame_with(tables.raw, table, row, "ledger"), row)
+
+
+def _row_text(frame: pd.DataFrame, row: int) -> str:
+    return " | ".join(text_of(cell) for cell in frame.loc[row].tolist())
+
+
+def _rows_named(
+    tables: FieldTables, table: str, role: str, name: str, *, needed: bool = True
+) -> list[int]:
+    """Rows whose id is spelt exactly so, or so without the spaces around it."""
+    if not tables.has(table, role):
+        return []
+    cells = [text_of(cell) for cell in tables.cells(table, role)]
+    exact = [row for row, cell in zip(tables.rows(table).tolist(), cells, strict=True) if cell == name]
+    rows = exact or [
+        row
+        for row, cell in zip(tables.rows(table).tolist(), cells, strict=True)
+        if cell.strip() == name
+    ]
+    if needed and not rows:
+        known = dict.fromkeys(cell.strip() for cell in cells)
+        raise DataError(
+            f"The {table} table has no {role.partition('_')[0]} {name!r}"
+            f"{_checks.did_you_mean(name, known)}."
+        )
+    return rows
+
+
+def _swapped_text(cell: object, tables: FieldTables, table: str, row: int) -> str:
+    order = tables.orders.get(table, "dmy")
+    read = read_date(cell, order)
+    if read is None:
+        other = read_date(cell, "mdy" if order == "dmy" else "dmy")
+        turned = None if other is None else other.when
+    else:
+        turned = exchanged(read.when)
+    if turned is None:
+        raise DataError(
+            f"{table}, row {row}: day and month of {text_of(cell)!r} cannot be exchanged."
+        )
+    return turned.isoformat(sep=" ") if (read or other).has_time else turned.date().isoformat()  # type: ignore[union-attr]
+
+
+def _make(raw: dict[str, pd.DataFrame], change: Change, where: str) -> None:
+    """Make one change in place, after a check that the cell still holds what it held."""
+    frame = _frame_with(raw, change.table, change.row, where)
+    if change.column and change.column not in frame.columns:
+        raise DataError(f"{where}: the {change.table} table has no column {change.column!r}.")
+    old = frame.at[change.row, change.column] if change.column else None
+    held = text_of(old) if change.column else _row_text(frame, change.row)
+    if held != change.was:
+        raise DataError(
+            f"{where}: {change.table}, row {change.row}"
+            f"{f', column {change.column!r}' if change.column else ''} holds {held!r}, but held "
+            f"{change.was!r} when the correction was written. The table has changed: check the "
+            "correction and write it anew."
+        )
+    if not change.column:
+        raw[change.table] = frame.drop(index=change.row)
+    else:
+        frame.at[change.row, change.column] = _like(old, change.now)
+
+
+def _like(old: object, text: str) -> object:
+    """The new text as the type that the cell had, where it can be."""
+    try:
+        if isinstance(old, pd.Timestamp):
+            return pd.Timestamp(text)
+        if isinstance(old, float | int) and not isinstance(old, bool):
+            return float(text)
+    except ValueError:
+        pass
+    return text
