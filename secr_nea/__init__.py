@@ -1,6 +1,6 @@
 """Spatially explicit capture-recapture for snow leopards, Amur tigers and Amur leopards."""
 
-from secr_nea import datasets, design, inference, plot
+from secr_nea import datasets, design, inference, plot, quality
 from secr_nea._numba import get_threads, set_threads
 from secr_nea._version import __version__
 from secr_nea.captures import CaptureHistory
@@ -20,11 +20,26 @@ from secr_nea.errors import (
     SecrWarning,
 )
 from secr_nea.fit import FitResult, fit
+from secr_nea.io.field_files import check, read_field_tables
 from secr_nea.io.searches import read_searches
 from secr_nea.io.tables import read_captures, read_mask, read_surveys, read_traps
 from secr_nea.likelihood import log_likelihood, log_likelihood_gradient
 from secr_nea.mask import HabitatMask
 from secr_nea.model import Model
+from secr_nea.quality import (
+    Effort,
+    FieldTables,
+    Finding,
+    Findings,
+    Ledger,
+    Operation,
+    capture_history,
+    choose_window,
+    field_tables,
+    independent_detections,
+    trap_array,
+    window_curve,
+)
 from secr_nea.survey import Survey, as_surveys
 from secr_nea.traps import TrapArray
 
@@ -34,32 +49,47 @@ __all__ = [
     "CaptureHistory",
     "DataError",
     "DetectionFunction",
+    "Effort",
+    "FieldTables",
+    "Finding",
+    "Findings",
     "FitError",
     "FitResult",
     "FormulaError",
     "HabitatMask",
+    "Ledger",
     "Model",
     "ModelError",
+    "Operation",
     "SecrError",
     "SecrWarning",
     "Survey",
     "TrapArray",
     "__version__",
     "as_surveys",
+    "capture_history",
+    "check",
+    "choose_window",
     "datasets",
     "design",
     "detection_function",
+    "field_tables",
     "fit",
     "get_threads",
+    "independent_detections",
     "inference",
     "log_likelihood",
     "log_likelihood_gradient",
     "plot",
+    "quality",
     "read_captures",
+    "read_field_tables",
     "read_mask",
     "read_searches",
     "read_surveys",
     "read_traps",
     "set_threads",
+    "trap_array",
     "user_detection_function",
+    "window_curve",
 ]

@@ -65,6 +65,15 @@ def _two_sources(tables: FieldTables, where: TrapPositions) -> Iterator[Finding]
         return
     offsets, system = _offsets(tables, where.xy[both], lon[both], lat[both], where.crs)
     gap = np.hypot(*offsets.T)
+    if where.crs is not None and np.median(gap) > 5 * GRAVE_GAP_M:
+        better, other = _offsets(tables, where.xy[both], lon[both], lat[both], None, stated=False)
+        if np.median(np.hypot(*better.T)) < 5 * SMALLEST_GAP_M:
+            seen = (
+                f"In {describe(where.crs)} x and y lie {np.median(gap) / 1000:,.0f} km from latitude "
+                f"and longitude; {other} they agree."
+            )
+            yield found("crs-does-not-fit", "traps", rows[both], seen)
+            return
     cells = [tables.cells("traps", role) for role in ("lat", "lon")]
     fineness = 0.8 * METRES_A_DEGREE * 10.0 ** -min(decimals_of(column) for column in cells)
     apart = gap > max(SMALLEST_GAP_M, fineness)
@@ -92,16 +101,18 @@ def _offsets(
     lon: FloatArray,
     lat: FloatArray,
     known: pyproj.CRS | None,
+    *,
+    stated: bool = True,
 ) -> tuple[FloatArray, str]:
     """Offsets of x and y from longitude and latitude, and the system in which they were compared.
 
     Without a stated system the UTM zones around the place are tried, then any rigid motion: x and y
     may be in a local system.
     """
-    stated = known or stated_zone(tables)
-    if stated is not None:
-        offsets = xy - places.transformed(lon, lat, places.WGS84, stated)
-        return np.where(np.isfinite(offsets), offsets, 1e7), describe(stated)
+    system = (known or stated_zone(tables)) if stated else None
+    if system is not None:
+        offsets = xy - places.transformed(lon, lat, places.WGS84, system)
+        return np.where(np.isfinite(offsets), offsets, 1e7), f"in {describe(system)}"
     zone = int(places.zone_of(np.array([np.median(lon)]))[0])
     north = bool(np.median(lat) >= 0)
     candidates = [(zone + step - 1) % 60 + 1 for step in (0, -1, 1)]
@@ -111,9 +122,9 @@ def _offsets(
         tried.append((float(np.median(np.hypot(*offsets.T))), number, offsets))
     best, number, offsets = min(tried, key=lambda t: t[0])
     if best < 5000.0 or len(xy) < 5:
-        return offsets, f"compared in UTM zone {number}{'N' if north else 'S'}"
+        return offsets, f"in UTM zone {number}{'N' if north else 'S'}"
     local = places.transformed(lon, lat, places.WGS84, places.local_projection(lon, lat))
-    return places.matched_shape(xy, local)[0], "compared by the shape of the array"
+    return places.matched_shape(xy, local)[0], "by the shape of the array"
 
 
 def _same_place(tables: FieldTables, where: TrapPositions) -> Iterator[Finding]:

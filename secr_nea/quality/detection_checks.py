@@ -52,7 +52,8 @@ def _unknown_traps(tables: FieldTables) -> Iterator[Finding]:
     trap_session, trap_names = tables.session("traps"), tables.text("traps", "trap_id")
     surveys = dict.fromkeys(trap_session.tolist())
     one = tables.has("traps", "session") != tables.has(TABLE, "session")
-    known = {s: set(trap_names[trap_session == s]) for s in surveys}
+    # a trap whose survey is not told may belong to any
+    known = {s: set(trap_names[(trap_session == s) | (trap_session == "")]) for s in surveys}
     everywhere = set(trap_names)
     strangers: dict[tuple[str, str], list[int]] = {}
     for row, name, survey in zip(rows.tolist(), names, session, strict=True):

@@ -96,6 +96,8 @@ def _shared_animals(tables: FieldTables) -> Iterator[Finding]:
     names, session = tables.text("detections", "animal_id"), tables.session("detections")
     rows = tables.rows("detections")
     known = np.array([bool(n) and not is_placeholder(n) for n in names], dtype=bool) & (session != "")
+    if tables.has("traps", "session"):
+        known &= np.isin(session, tables.session("traps"))
     frame = pd.DataFrame({"animal": names, "survey": session, "row": rows})[known]
     if frame["survey"].nunique() < 2:
         return
@@ -134,10 +136,12 @@ def _levels(tables: FieldTables) -> Iterator[Finding]:
         tables.rows("traps"), tables.text("traps", "trap_id"), tables.session("traps")
     )  # fmt: skip
     keys = set(zip(tables.session("detections"), tables.text("detections", "trap_id"), strict=True))
+    one = tables.has("detections", "session") != tables.has("traps", "session")
+    anywhere = {trap for _, trap in keys}
     visited = np.array(
-        [(s, t) in keys or (not tables.has("detections", "session") and t in {k[1] for k in keys})
-         for s, t in zip(session, ids, strict=True)], dtype=bool,
-    )  # fmt: skip
+        [(s, t) in keys or (one and t in anywhere) for s, t in zip(session, ids, strict=True)],
+        dtype=bool,
+    )
     effort = effort_of_rows(tables)
     operated = np.ones(len(rows), dtype=bool) if effort is None else ~(effort <= 0)
     for column in tables.covariates():
@@ -147,8 +151,9 @@ def _levels(tables: FieldTables) -> Iterator[Finding]:
         yield from _spelt_twice(column, cells, rows)
         names = list(dict.fromkeys(c for c in cells if not is_empty(c)))
         if visited.any():
-            for name in names:
-                mine = (cells == name) & operated
+            keys = np.array([_letters(cell) for cell in cells], dtype=object)
+            for key, name in {_letters(name): name for name in names}.items():
+                mine = (keys == key) & operated
                 if mine.any() and not visited[mine].any():
                     seen = f"No detection at the {_checks.plural(int(mine.sum()), 'trap')} with {column} = {name}."
                     yield found("level-without-detections", "traps", rows[mine], seen)
@@ -164,10 +169,15 @@ def _is_factor(cells: np.ndarray) -> bool:
     return len(names) <= min(MOST_LEVELS, max(3, len(known) // 3))
 
 
+def _letters(name: str) -> str:
+    """Spelling without case, spaces and punctuation."""
+    return "".join(ch for ch in name.casefold() if ch.isalnum())
+
+
 def _spelt_twice(column: str, cells: np.ndarray, rows: np.ndarray) -> Iterator[Finding]:
     groups: dict[str, list[str]] = {}
     for name in dict.fromkeys(cell for cell in cells if not is_empty(cell)):
-        groups.setdefault("".join(ch for ch in name.casefold() if ch.isalnum()), []).append(name)
+        groups.setdefault(_letters(name), []).append(name)
     for group in groups.values():
         if len(group) > 1:
             number = {name: int((cells == name).sum()) for name in group}
@@ -180,7 +190,7 @@ def _spelt_twice(column: str, cells: np.ndarray, rows: np.ndarray) -> Iterator[F
 def _one_survey_only(
     column: str, cells: np.ndarray, session: np.ndarray, rows: np.ndarray
 ) -> Iterator[Finding]:
-    surveys = dict.fromkeys(session.tolist())
+    surveys = [name for name in dict.fromkeys(session.tolist()) if name]
     if len(surveys) < 2:
         return
     own = {s: {c for c in cells[session == s] if not is_empty(c)} for s in surveys}
