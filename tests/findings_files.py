@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """The nasty files of the checks and their clean twins: one survey, spoilt in one way at a time.
 
     python tests/findings_files.py
@@ -143,7 +144,8 @@ def line(traps, width):
 
 def operation_of(traps):
     return [
-        {"station": row["trapID"], "from": row["start_date"], "to": row["end_date"]} for row in traps
+        {"station": row["trapID"], "from": row["start_date"], "to": row["end_date"]}
+        for row in traps
     ]
 
 
@@ -162,7 +164,9 @@ def cases():
         return kind, full[0], full[1], table, rows, options
 
     # --- dates
-    swapped = everywhere(changed(d, 9, date="12/10/2023"), "date", str)  # 12 October, as 10 December
+    swapped = everywhere(
+        changed(d, 9, date="12/10/2023"), "date", str
+    )  # 12 October, as 10 December
     swapped = changed(swapped, 9, date="01/10/2024")  # 1 October 2024 to a day-first eye
     inside = changed(d, 9, date="10/01/2023")
     outside_swapped = iso(changed(d, 9, date="01/10/2023"), "date", "mdy")
@@ -175,7 +179,9 @@ def cases():
     yield case("date-not-understood", (t, changed(d, 4, date="31/31/2023")), "detections", [4],
                (t, changed(d, 4, date="2023-10-14")))  # fmt: skip
     yield case("date-missing", (t, changed(d, 6, date="")), "detections", [6])
-    ambiguous = [{**row, "date": f"{3 + i % 7:02d}/{4 + i % 7:02d}/2023"} for i, row in enumerate(d)]
+    ambiguous = [
+        {**row, "date": f"{3 + i % 7:02d}/{4 + i % 7:02d}/2023"} for i, row in enumerate(d)
+    ]
     undated = without(t, "start_date", "end_date")
     yield case("date-order-undecided", (undated, ambiguous), "detections", [],
                (undated, changed(ambiguous, 1, date="13/04/2023")))  # fmt: skip
@@ -234,8 +240,12 @@ def cases():
                "detections", near, (t, named))  # fmt: skip
     yield case("near-duplicate-trap-id", (changed(t, 20, trapID="ct-01"), away_from(d, "CT20")), "traps",
                [1, 20], (changed(t, 20, trapID="CT101"), away_from(d, "CT20")))  # fmt: skip
-    yield case("spaces-around-id", (t, changed(d, 2, trapID=d[1]["trapID"] + " ")), "detections", [2])
-    yield case("duplicate-trap", (changed(t, 20, trapID="CT03"), away_from(d, "CT20")), "traps", [3, 20])
+    yield case(
+        "spaces-around-id", (t, changed(d, 2, trapID=d[1]["trapID"] + " ")), "detections", [2]
+    )
+    yield case(
+        "duplicate-trap", (changed(t, 20, trapID="CT03"), away_from(d, "CT20")), "traps", [3, 20]
+    )
     # --- sessions
     both = two_sessions(t, d)
     yield case("session-missing", (changed(both[0], 30, session=""), both[1]), "traps", [30],
@@ -261,7 +271,9 @@ def cases():
                (t, away_from(d, "CT06")))  # fmt: skip
     op = operation_of(t)
     bare = without(t, "start_date", "end_date", "effort")
-    yield case("operation-incomplete", (bare, d, changed(op, 9, to="")), "operation", [9], (bare, d, op))
+    yield case(
+        "operation-incomplete", (bare, d, changed(op, 9, to="")), "operation", [9], (bare, d, op)
+    )
     split = [*op[:4], {**op[4], "to": "20/10/2023"}, {**op[4], "from": "10/10/2023"}, *op[5:]]
     gap = [*op[:4], {**op[4], "to": "20/10/2023"}, {**op[4], "from": "20/10/2023"}, *op[5:]]
     yield case("operation-overlaps", (bare, d, split), "operation", [5, 6], (bare, d, gap))
@@ -284,8 +296,12 @@ def cases():
               "effort.3": "20"} for row in t]  # fmt: skip
     yield case("occasion-without-effort", (everywhere(daily, "effort.3", lambda s: "0"), d), "traps", [],
                (daily, d))  # fmt: skip
-    short = changed(t, 17, end_date=dmy(day_of(t[16]["start_date"]) + timedelta(days=3)), effort="3")
-    month = changed(t, 17, end_date=dmy(day_of(t[16]["start_date"]) + timedelta(days=20)), effort="20")
+    short = changed(
+        t, 17, end_date=dmy(day_of(t[16]["start_date"]) + timedelta(days=3)), effort="3"
+    )
+    month = changed(
+        t, 17, end_date=dmy(day_of(t[16]["start_date"]) + timedelta(days=20)), effort="20"
+    )
     yield case("short-lived-camera", (short, away_from(d, "CT17")), "traps", [17],
                (month, away_from(d, "CT17")))  # fmt: skip
     longest = dmy(day_of(t[18]["start_date"]) + timedelta(days=97))
@@ -307,12 +323,18 @@ def cases():
     ordered = [{**row, "occasion": "1" if int(row["date"][3:5]) < 20 else "2"} for row in d]
     first = next(i for i, row in enumerate(ordered, 1) if row["date"][3:5] == "13")
     mixed = changed(ordered, first, occasion="2")
-    late = [i for i, row in enumerate(mixed, 1) if row["occasion"] == "1" and row["date"][3:5] != "13"]
+    late = [
+        i for i, row in enumerate(mixed, 1) if row["occasion"] == "1" and row["date"][3:5] != "13"
+    ]
     yield case("occasions-overlap", (t, mixed), "detections", sorted([first, *late]), (t, ordered))
     counted = [{**row, "count": "1"} for row in d]
-    yield case("count-invalid", (t, changed(counted, 7, count="0")), "detections", [7], (t, counted))
+    yield case(
+        "count-invalid", (t, changed(counted, 7, count="0")), "detections", [7], (t, counted)
+    )
     timed = [{**row, "date": f"{row['date']} {i % 24:02d}:{i:02d}"} for i, row in enumerate(d)]
-    yield case("duplicate-detection", (t, [*timed, dict(timed[4])]), "detections", [5, 49], (t, timed))
+    yield case(
+        "duplicate-detection", (t, [*timed, dict(timed[4])]), "detections", [5, 49], (t, timed)
+    )
     single = [dict(row) for row in d]
     used = set()
     single = [row for row in single if (k := (row["animalID"], row["trapID"])) not in used
@@ -343,7 +365,9 @@ def cases():
                (t, changed(aged, own[0], age="")))  # fmt: skip
     # --- covariates
     yield case("level-spelt-differently", (changed(t, 1, Topography="ridge"), d), "traps", [1])
-    empty = sorted({int(row["trapID"][2:]) for row in t} - {int(row["trapID"][2:]) for row in d})[:1]
+    empty = sorted({int(row["trapID"][2:]) for row in t} - {int(row["trapID"][2:]) for row in d})[
+        :1
+    ]
     level = changed(t, empty[0], Topography="Cliff")
     visited = int(d[0]["trapID"][2:])
     yield case("level-without-detections", (level, d), "traps", empty,

@@ -12,7 +12,12 @@ import secr_nea as sn
 from secr_nea.quality import KINDS
 
 CASES = sorted(path.parent for path in findings_files.FOLDER.glob("*/expected.json"))
-ONLY_SURVEYS = {"mask-covariate-missing", "traps-outside-mask", "mask-too-narrow", "mask-too-coarse"}
+ONLY_SURVEYS = {
+    "mask-covariate-missing",
+    "traps-outside-mask",
+    "mask-too-narrow",
+    "mask-too-coarse",
+}
 
 
 def expected(case):

@@ -59,7 +59,9 @@ def read_field_tables(
         Files that cannot be read, with the reason in one sentence.
     """
     given = {"traps": traps, "detections": detections, "operation": operation}
-    frames = {name: read_raw_table(table, name) for name, table in given.items() if table is not None}
+    frames = {
+        name: read_raw_table(table, name) for name, table in given.items() if table is not None
+    }
     return field_tables(
         frames["traps"], frames["detections"], frames.get("operation"),
         columns=columns, dates=dates, crs=crs,
@@ -118,7 +120,12 @@ def check(
             raise DataError("check() needs the detections too: check(traps, detections).")
         return check_survey_objects(traps)  # type: ignore[arg-type]
     tables = read_field_tables(
-        traps, detections, operation, columns=columns, dates=dates, crs=crs  # type: ignore[arg-type]
+        traps,
+        detections,
+        operation,
+        columns=columns,
+        dates=dates,
+        crs=crs,  # type: ignore[arg-type]
     )
     return check_tables(tables, detector=detector, ledger=ledger)
 
@@ -146,7 +153,9 @@ def read_raw_table(source: Table, what: str) -> pd.DataFrame:
         return source
     path = Path(source)
     if not path.is_file():
-        raise DataError(f"There is no {what} file {str(source)!r} (looked from {str(Path.cwd())!r}).")
+        raise DataError(
+            f"There is no {what} file {str(source)!r} (looked from {str(Path.cwd())!r})."
+        )
     if path.stat().st_size > LARGEST_BYTES:
         raise DataError(f"{path.name} ({what}) is larger than {LARGEST_BYTES / 1e6:,.0f} MB.")
     with path.open("rb") as file:
@@ -176,7 +185,9 @@ def _text_table(text: str, name: str, what: str) -> pd.DataFrame:
     lines = text.splitlines()
     if not lines or not lines[0].strip():
         raise DataError(f"{name} ({what}) has no header line with the names of the columns.")
-    separator = max(SEPARATORS, key=lambda mark: (_outside_quotes(lines[0], mark), -SEPARATORS.index(mark)))
+    separator = max(
+        SEPARATORS, key=lambda mark: (_outside_quotes(lines[0], mark), -SEPARATORS.index(mark))
+    )
     try:
         rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=separator))
     except csv.Error as error:
@@ -224,14 +235,10 @@ def _excel(path: Path, what: str) -> pd.DataFrame:
         raise DataError(f"{path.name} ({what}) cannot be read as an Excel file: {error}.") from None
     if not sheets:
         raise DataError(f"{path.name} ({what}) has no sheet.")
-    likely = [
-        name for name in sheets if any(part in str(name).casefold() for part in SHEETS[what])
-    ]
+    likely = [name for name in sheets if any(part in str(name).casefold() for part in SHEETS[what])]
     frame = sheets[likely[0] if likely else next(iter(sheets))]
     frame = frame.dropna(axis="columns", how="all") if len(frame) else frame
     if not len(frame.columns):
         raise DataError(f"{path.name} ({what}): the sheet is empty.")
     frame.index = pd.RangeIndex(1, len(frame) + 1, name="row")
     return frame
-
-

@@ -78,9 +78,7 @@ def _placeholders(tables: FieldTables) -> Iterator[Finding]:
                         f"Animal {name!r} in {_checks.rows_listed(where)}.")  # fmt: skip
 
 
-def _spellings(
-    tables: FieldTables, table: str, role: str, names: list[str]
-) -> Iterator[Finding]:
+def _spellings(tables: FieldTables, table: str, role: str, names: list[str]) -> Iterator[Finding]:
     """Two spellings of one id; and names one letter apart, which is milder."""
     kind = f"near-duplicate-{'animal' if role == 'animal_id' else 'trap'}-id"
     rows, cells = tables.rows(table), tables.text(table, role)

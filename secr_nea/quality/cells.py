@@ -19,7 +19,9 @@ _DECIMAL_COMMA = re.compile(r"[-+]?\d*,\d+")
 _THOUSANDS = re.compile(r"[-+]?\d{1,3}(,\d{3})+(\.\d+)?")
 _THOUSANDS_DOT = re.compile(r"[-+]?\d{1,3}(\.\d{3})+,\d+")
 _SPACES = re.compile(r"[\s\u00a0\u202f']")
-_ZONE = re.compile(r"(?:utm|epsg:?|зона|zone|wgs\s*84)*[\s:/_-]*(\d{1,5})\s*([a-z]?)(?:orth|outh)?\b.*")
+_ZONE = re.compile(
+    r"(?:utm|epsg:?|зона|zone|wgs\s*84)*[\s:/_-]*(\d{1,5})\s*([a-z]?)(?:orth|outh)?\b.*"
+)
 
 
 def is_empty(cell: object) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-
 from secr_nea.effort import canonical_detectors
 from secr_nea.quality.animal_checks import check_animals, check_ids
 from secr_nea.quality.coordinate_checks import check_layout

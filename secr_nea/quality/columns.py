@@ -82,7 +82,11 @@ ROLES: dict[str, dict[str, str]] = {
 }
 """Accepted names of each role of each table, best first; case, spaces and punctuation do not count."""
 
-NEEDED = {"traps": ("trap_id",), "operation": ("trap_id", "start", "end"), "detections": ("animal_id", "trap_id")}
+NEEDED = {
+    "traps": ("trap_id",),
+    "operation": ("trap_id", "start", "end"),
+    "detections": ("animal_id", "trap_id"),
+}
 LIKE = 0.86
 """Likeness (0 to 1) from which a name passes for a misspelt synonym."""
 
@@ -134,9 +138,7 @@ def match_columns(
     return {role: found[role] for role in ROLES[table] if role in found}
 
 
-def _checked_choice(
-    columns: list[str], table: str, chosen: Mapping[str, str]
-) -> Mapping[str, str]:
+def _checked_choice(columns: list[str], table: str, chosen: Mapping[str, str]) -> Mapping[str, str]:
     for role, column in chosen.items():
         if role not in ROLES[table]:
             raise DataError(

@@ -96,7 +96,9 @@ def read_date(cell: object, order: str) -> ReadDate | None:
         return _built(compact["year"], compact["a"], compact["b"], compact, "iso")
     if is_serial_number(cell):
         days = number_of(cell)
-        return ReadDate(_EXCEL_ZERO + timedelta(seconds=round(days * 86400)), "serial", days % 1 > 0)
+        return ReadDate(
+            _EXCEL_ZERO + timedelta(seconds=round(days * 86400)), "serial", days % 1 > 0
+        )
     return _text_date(text, order)
 
 

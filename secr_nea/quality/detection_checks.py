@@ -48,7 +48,9 @@ def _unknown_traps(tables: FieldTables) -> Iterator[Finding]:
     rows, names, session = tables.rows(TABLE), tables.text(TABLE, "trap_id"), tables.session(TABLE)
     blank = names == ""
     if blank.any():
-        yield found("trap-id-missing", TABLE, rows[blank], f"No trap in {_checks.rows_listed(rows[blank])}.")
+        yield found(
+            "trap-id-missing", TABLE, rows[blank], f"No trap in {_checks.rows_listed(rows[blank])}."
+        )
     trap_session, trap_names = tables.session("traps"), tables.text("traps", "trap_id")
     surveys = dict.fromkeys(trap_session.tolist())
     one = tables.has("traps", "session") != tables.has(TABLE, "session")
@@ -75,7 +77,9 @@ def _dates(tables: FieldTables) -> Iterator[Finding]:
     known = periods(tables)
     blank = np.array([is_empty(cell) for cell in tables.cells(TABLE, "date")], dtype=bool)
     if blank.any() and not blank.all():
-        yield found("date-missing", TABLE, rows[blank], f"No date in {_checks.rows_listed(rows[blank])}.")
+        yield found(
+            "date-missing", TABLE, rows[blank], f"No date in {_checks.rows_listed(rows[blank])}."
+        )
     away, _ = days_outside(tables, known, dates.when)
     if known.empty:
         yield from _swapped(tables, dates, dates.other_order)
@@ -161,9 +165,13 @@ def _occasions(tables: FieldTables) -> Iterator[Finding]:
             wrong |= values > n
     if wrong.any():
         cells = tables.cells(TABLE, "occasion")
-        told = _checks.listed(f"{text_of(cells[i])!r} in row {rows[i]}" for i in np.flatnonzero(wrong))
+        told = _checks.listed(
+            f"{text_of(cells[i])!r} in row {rows[i]}" for i in np.flatnonzero(wrong)
+        )
         most = f"1 to {n}" if n > 1 else "whole numbers from 1"
-        yield found("occasion-invalid", TABLE, rows[wrong], f"Occasions are {most}; there is {told}.")
+        yield found(
+            "occasion-invalid", TABLE, rows[wrong], f"Occasions are {most}; there is {told}."
+        )
     if tables.has(TABLE, "date"):
         yield from _overlapping_occasions(tables, np.where(wrong, np.nan, values))
 
@@ -174,9 +182,7 @@ def _overlapping_occasions(tables: FieldTables, occasion: np.ndarray) -> Iterato
     for survey in dict.fromkeys(session.tolist()):
         mine = (session == survey) & np.isfinite(occasion) & ~np.isnat(dates.when)
         day = days_of(dates.when)
-        spans = {
-            int(s): np.flatnonzero(mine & (occasion == s)) for s in np.unique(occasion[mine])
-        }
+        spans = {int(s): np.flatnonzero(mine & (occasion == s)) for s in np.unique(occasion[mine])}
         clash: set[int] = set()
         told = []
         for (s, first), (t, second) in pairwise(sorted(spans.items())):
@@ -200,8 +206,12 @@ def _counts(tables: FieldTables) -> Iterator[Finding]:
     with np.errstate(invalid="ignore"):
         wrong = bad | (values < 1) | (values != np.floor(values)) & np.isfinite(values)
     if wrong.any():
-        told = _checks.listed(f"{text_of(cells[i])!r} in row {rows[i]}" for i in np.flatnonzero(wrong))
-        yield found("count-invalid", TABLE, rows[wrong], f"Counts must be 1, 2, 3 ...; there is {told}.")
+        told = _checks.listed(
+            f"{text_of(cells[i])!r} in row {rows[i]}" for i in np.flatnonzero(wrong)
+        )
+        yield found(
+            "count-invalid", TABLE, rows[wrong], f"Counts must be 1, 2, 3 ...; there is {told}."
+        )
 
 
 def moments(tables: FieldTables) -> DateColumn:
@@ -215,7 +225,12 @@ def moments(tables: FieldTables) -> DateColumn:
     known = ~np.isnat(clock) & ~dates.has_time
     when = np.where(known, dates.when + clock.astype("timedelta64[s]"), dates.when)
     return DateColumn(
-        when, dates.bad, dates.other_order, dates.has_time | known, dates.forms, dates.offset_minutes
+        when,
+        dates.bad,
+        dates.other_order,
+        dates.has_time | known,
+        dates.forms,
+        dates.offset_minutes,
     )
 
 
@@ -273,5 +288,7 @@ def _too_many(tables: FieldTables, detector: str) -> Iterator[Finding]:
         return
     twice = frame.duplicated(keep=False).to_numpy()
     if twice.any():
-        seen = f"An animal more than once at a trap and occasion: {_checks.rows_listed(rows[twice])}."
+        seen = (
+            f"An animal more than once at a trap and occasion: {_checks.rows_listed(rows[twice])}."
+        )
         yield found("several-detections-binary", TABLE, rows[twice], seen)

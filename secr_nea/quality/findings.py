@@ -190,7 +190,11 @@ class Findings:
             if finding.rows:
                 where += f", {_checks.rows_listed(finding.rows)}"
             parts.append(f"\n{finding.severity.upper()} {finding.kind} ({where})")
-            for name, text in (("", finding.seen), ("why: ", finding.why), ("cure: ", finding.cure)):
+            for name, text in (
+                ("", finding.seen),
+                ("why: ", finding.why),
+                ("cure: ", finding.cure),
+            ):
                 parts.append(textwrap.fill(f"  {name}{text}", 96, subsequent_indent="    "))
         return "\n".join(parts)
 

@@ -52,9 +52,7 @@ def intersection(first: Sequence[Interval], second: Sequence[Interval]) -> list[
     >>> intersection([(0, 4), (6, 9)], [(3, 7)])
     [(3, 4), (6, 7)]
     """
-    return union(
-        (max(a, c), min(b, d)) for a, b in union(first) for c, d in union(second)
-    )
+    return union((max(a, c), min(b, d)) for a, b in union(first) for c, d in union(second))
 
 
 def overlap(intervals: Sequence[Interval], edges: FloatArray) -> FloatArray:

@@ -228,7 +228,9 @@ class Ledger:
         first, second = ("x", "y") if tables.has("traps", "x") else ("lon", "lat")
         places = {_column(tables, "traps", first): x, _column(tables, "traps", second): y}
         rows = _rows_named(tables, "traps", "trap_id", trap)
-        changes = [("traps", row, name, str(value)) for row in rows for name, value in places.items()]
+        changes = [
+            ("traps", row, name, str(value)) for row in rows for name, value in places.items()
+        ]
         return self._with("set coordinates", reason, changes)
 
     def set_value(self, table: str, row: int, column: str, value: object, *, reason: str) -> Ledger:
@@ -424,9 +426,7 @@ class Ledger:
 
     def __repr__(self) -> str:
         cells = sum(len(correction.changes) for correction in self.corrections)
-        return (
-            f"Ledger({_checks.plural(len(self), 'correction')}, {_checks.plural(cells, 'cell or row')})"
-        )
+        return f"Ledger({_checks.plural(len(self), 'correction')}, {_checks.plural(cells, 'cell or row')})"
 
     def _repr_html_(self) -> str:
         return str(self.to_dataframe().to_html(index=False, border=0))
@@ -458,7 +458,9 @@ def _column(tables: FieldTables, table: str, role: str) -> str:
     return tables.columns[table][role]
 
 
-def _frame_with(tables: Mapping[str, pd.DataFrame], table: str, row: int, where: str) -> pd.DataFrame:
+def _frame_with(
+    tables: Mapping[str, pd.DataFrame], table: str, row: int, where: str
+) -> pd.DataFrame:
     if table not in tables:
         raise DataError(f"{where}: there is no table {table!r}; there is {_checks.listed(tables)}.")
     frame = tables[table]
@@ -497,7 +499,9 @@ def _rows_named(
     if not tables.has(table, role):
         return []
     cells = [text_of(cell) for cell in tables.cells(table, role)]
-    exact = [row for row, cell in zip(tables.rows(table).tolist(), cells, strict=True) if cell == name]
+    exact = [
+        row for row, cell in zip(tables.rows(table).tolist(), cells, strict=True) if cell == name
+    ]
     rows = exact or [
         row
         for row, cell in zip(tables.rows(table).tolist(), cells, strict=True)

@@ -330,9 +330,7 @@ def _clock_days(
     return np.where(dates.has_time, days, np.floor(days) + date_only)
 
 
-def local_clock(
-    dates: DateColumn, zone: str | None, rows: np.ndarray, name: str
-) -> np.ndarray:
+def local_clock(dates: DateColumn, zone: str | None, rows: np.ndarray, name: str) -> np.ndarray:
     """Moments by the clock of a zone, datetime64[s].
 
     Parameters
@@ -381,7 +379,9 @@ def _refuse_gaps(
 ) -> None:
     """DataError for rows without start or end, or with an end before the start."""
     rows, traps = tables.rows(name), tables.text(name, "trap_id")
-    gaps = [i for i in mine if not np.isfinite(begin[i] + finish[i]) and not _never(tables, name, i)]
+    gaps = [
+        i for i in mine if not np.isfinite(begin[i] + finish[i]) and not _never(tables, name, i)
+    ]
     if gaps:
         told = _checks.listed(f"row {rows[i]} ({traps[i]})" for i in gaps)
         raise DataError(
@@ -391,7 +391,9 @@ def _refuse_gaps(
     reversed_rows = [i for i in mine if finish[i] < np.floor(begin[i])]
     if reversed_rows:
         told = _checks.listed(f"row {rows[i]} ({traps[i]})" for i in reversed_rows)
-        raise DataError(f"The {name} table has an end before its start in {told}. Correct the dates.")
+        raise DataError(
+            f"The {name} table has an end before its start in {told}. Correct the dates."
+        )
 
 
 def _never(tables: FieldTables, name: str, i: int) -> bool:

@@ -87,7 +87,9 @@ def _period_dates(tables: FieldTables, name: str) -> Iterator[Finding]:
         told = _checks.listed(
             f"row {rows[i]} ({_period(start, end, i)})" for i in np.flatnonzero(backward)
         )
-        yield found("end-before-start", name, rows[backward], f"The end is before the start: {told}.")
+        yield found(
+            "end-before-start", name, rows[backward], f"The end is before the start: {told}."
+        )
     yield from _far_dates(tables, name, start, end, swapped | backward)
     yield from _incomplete(tables, name, start, end)
 
@@ -268,7 +270,9 @@ def _zero_effort(tables: FieldTables, effort: FloatArray, span: FloatArray) -> I
     for chosen, severity in ((contradicted, "error"), (silent, "warning")):
         if chosen.any():
             seen = f"Effort is 0 in {_checks.rows_listed(rows[chosen])}"
-            seen += ", although the dates say that the camera was out." if severity == "error" else "."
+            seen += (
+                ", although the dates say that the camera was out." if severity == "error" else "."
+            )
             yield found("effort-zero", "traps", rows[chosen], seen, severity=severity)
 
 
@@ -316,7 +320,9 @@ def _short_lived(tables: FieldTables) -> Iterator[Finding]:
     with np.errstate(invalid="ignore"):
         short = (days > 0) & (days <= SHORT_DAYS) & (days < typical / 4.0)
     if short.any():
-        told = _checks.listed(f"{ids[i]} ({days[i]:g} days, row {rows[i]})" for i in np.flatnonzero(short))
+        told = _checks.listed(
+            f"{ids[i]} ({days[i]:g} days, row {rows[i]})" for i in np.flatnonzero(short)
+        )
         seen = f"Worked {SHORT_DAYS:g} days or less, while half of all worked {typical:g}: {told}."
         yield found("short-lived-camera", "traps", rows[short], seen)
     yield from _lost(tables, days, typical)
@@ -342,12 +348,16 @@ def _days_worked(tables: FieldTables) -> FloatArray | None:
 
 def _lost(tables: FieldTables, days: FloatArray, typical: float) -> Iterator[Finding]:
     rows, notes = tables.rows("traps"), tables.text("traps", "note")
-    lost = np.array([bool(re.search(r"lost|stolen|theft|утер|украд|пропа", n, re.I)) for n in notes])
+    lost = np.array(
+        [bool(re.search(r"lost|stolen|theft|утер|украд|пропа", n, re.I)) for n in notes]
+    )
     if not lost.any() or lost.all():
         return
     with np.errstate(invalid="ignore"):
         full = lost & (days >= np.nanmax(np.where(lost, 0, days))) & (days >= typical)
     if full.any():
-        told = _checks.listed(f"row {rows[i]} ({notes[i]}, {days[i]:g} days)" for i in np.flatnonzero(full))
+        told = _checks.listed(
+            f"row {rows[i]} ({notes[i]}, {days[i]:g} days)" for i in np.flatnonzero(full)
+        )
         yield found("lost-camera-with-full-effort", "traps", rows[full],
                     f"Noted as lost, but worked as long as any other: {told}.")  # fmt: skip

@@ -140,9 +140,7 @@ def _doubtful(
         doubt: BoolArray = span < 0
         if effort is not None:
             comparable = np.isfinite(span) & np.isfinite(effort) & (effort > 0)
-            # effort below the period may be a failure; far above it cannot be
-            doubt |= comparable & (effort > span + 1)
-            doubt |= comparable & (span > effort + 1) & _unusual(start, end, lowest, highest)
+            doubt |= comparable & (np.abs(effort - span) > 1)
         else:
             doubt |= _unusual(start, end, lowest, highest)
     return doubt

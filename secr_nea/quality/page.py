@@ -94,13 +94,18 @@ def _cards(findings: Findings) -> str:
     effort = effort_of_rows(tables)
     names = {n for n in tables.text("detections", "animal_id") if n and not is_placeholder(n)}
     facts = [
-        (len(set(zip(tables.session("traps"), tables.text("traps", "trap_id"), strict=True))), "traps"),
+        (
+            len(set(zip(tables.session("traps"), tables.text("traps", "trap_id"), strict=True))),
+            "traps",
+        ),
         (len(tables.raw["detections"]), "rows of detections"),
         (len(names), "animal ids"),
     ]
     if effort is not None:
         facts.append((round(float(pd.Series(effort).sum()), 1), "effort in all"))
-    cards = (f'<div class="card"><b>{n:,.6g}</b><span>{escape(what)}</span></div>' for n, what in facts)
+    cards = (
+        f'<div class="card"><b>{n:,.6g}</b><span>{escape(what)}</span></div>' for n, what in facts
+    )
     return f'<div class="cards">{"".join(cards)}</div>\n'
 
 
@@ -148,8 +153,20 @@ def _read(findings: Findings) -> str:
     tables = findings.tables
     where = trap_positions(tables)
     facts = [*tables.facts, where.fact or f"Reference system: {describe(tables.crs)}."]
+    lost = tables.rows("traps")[~where.usable]
+    if lost.size:
+        facts.append(f"Not on the map: {_checks.rows_listed(lost)} of the traps.")
     items = "".join(f"<li>{escape(fact)}</li>" for fact in facts)
-    return f"<ul>{items}</ul>{_table(tables.mapping)}"
+    roles = pd.DataFrame(
+        {
+            "table": list(tables.columns),
+            "columns and what they are taken for": [
+                ", ".join(f"{column} = {role}" for role, column in roles.items())
+                for roles in tables.columns.values()
+            ],
+        }
+    )
+    return f"<ul>{items}</ul>{_table(roles)}"
 
 
 def _ledger(findings: Findings) -> str:
@@ -160,7 +177,9 @@ def _ledger(findings: Findings) -> str:
         fates = ledger.individuals()
         changed = fates[fates["fate"] != "used"]
         if len(changed):
-            parts.append(f"<h3>Individuals that were dropped, merged or renamed</h3>{_table(changed)}")
+            parts.append(
+                f"<h3>Individuals that were dropped, merged or renamed</h3>{_table(changed)}"
+            )
     return "".join(parts)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from secr_nea.quality.detection_checks import TABLE
 from secr_nea.quality.findings import COLOURS, Findings
+from secr_nea.quality.names import is_placeholder
 from secr_nea.quality.operation_checks import effort_of_rows
 from secr_nea.quality.operation_rows import days_of, periods
 from secr_nea.quality.trap_positions import trap_positions
@@ -94,7 +95,9 @@ def _legend(ax: Axes, entries: list[tuple[str, str, str]]) -> None:
     from matplotlib.lines import Line2D
 
     handles = [
-        Line2D([], [], linestyle="", marker="o", markersize=7, mfc=fill, mec=edge, mew=1.6, label=text)
+        Line2D(
+            [], [], linestyle="", marker="o", markersize=7, mfc=fill, mec=edge, mew=1.6, label=text
+        )
         for text, fill, edge in entries
     ]
     ax.legend(handles=handles, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=len(handles),
@@ -169,7 +172,10 @@ def _usual_days(known: Any) -> tuple[np.datetime64, np.datetime64]:
     start, end = np.sort(known["start"].to_numpy()), np.sort(known["end"].to_numpy())
     middle = start[len(start) // 2]
     year = np.timedelta64(730, "D")
-    inside_start, inside_end = start[np.abs(start - middle) < year], end[np.abs(end - middle) < year]
+    inside_start, inside_end = (
+        start[np.abs(start - middle) < year],
+        end[np.abs(end - middle) < year],
+    )
     first = inside_start[0] if len(inside_start) else start[0]
     last = inside_end[-1] if len(inside_end) else end[-1]
     margin = max((last - first) // 30, np.timedelta64(1, "D"))
@@ -223,7 +229,8 @@ def effort_histogram(findings: Findings) -> Axes | None:
         return None
     ax = _axes(2.6)
     bins = np.linspace(min(0.0, effort.min()), max(effort.max(), 1.0), 25)
-    ax.hist(effort, bins=bins, color=CAMERA, edgecolor="white")
+    highest = ax.hist(effort, bins=bins, color=CAMERA, edgecolor="white")[0].max()
+    ax.set_ylim(0, 1.2 * highest)
     ax.set_xlabel(unit)
     ax.set_ylabel("traps")
     ax.yaxis.get_major_locator().set_params(integer=True)
@@ -260,7 +267,7 @@ def cumulative(findings: Findings) -> Axes | None:
     seen: set[str] = set()
     animals = []
     for name in animal[order]:
-        seen |= {name} - {""}
+        seen |= set() if not name or is_placeholder(name) else {name}
         animals.append(len(seen))
     ax = _axes(2.9)
     when = day[order].astype("datetime64[s]")

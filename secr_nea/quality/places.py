@@ -31,10 +31,15 @@ def local_projection(lon: FloatArray, lat: FloatArray) -> pyproj.CRS:
     pyproj.CRS
         Lambert azimuthal equal-area, centred on the median rounded to 0.1 degree.
     """
-    lon_0, lat_0 = (round(float(np.nanmedian(values)), 1) for values in (lon, lat))
+    lon_0, lat_0 = centre_of(lon, lat)
     return pyproj.CRS.from_proj4(
         f"+proj=laea +lat_0={lat_0:g} +lon_0={lon_0:g} +datum=WGS84 +units=m +no_defs"
     )
+
+
+def centre_of(lon: FloatArray, lat: FloatArray) -> tuple[float, float]:
+    """Median longitude and latitude, rounded to 0.1 degree."""
+    return round(float(np.nanmedian(lon)), 1), round(float(np.nanmedian(lat)), 1)
 
 
 def transformed(x: FloatArray, y: FloatArray, source: pyproj.CRS, target: pyproj.CRS) -> FloatArray:
@@ -95,9 +100,7 @@ def swapped_rows(xy: FloatArray) -> BoolArray:
 def looks_exchanged(xy: FloatArray) -> bool:
     """Tell whether the whole x column holds UTM northings and the whole y column eastings."""
     x, y = xy.T
-    return bool(
-        (x > 1.1e6).all() and (x < 9.4e6).all() and (y > 1.0e5).all() and (y < 9.0e5).all()
-    )
+    return bool((x > 1.1e6).all() and (x < 9.4e6).all() and (y > 1.0e5).all() and (y < 9.0e5).all())
 
 
 def looks_mercator(xy: FloatArray) -> bool:
@@ -144,7 +147,7 @@ def torn_apart(xy: FloatArray) -> Joint | None:
     low, high = order[: cut + 1], order[cut + 1 :]
     if gaps[cut] < 150_000.0 or xy[:, 0].min() < 1.0e5 or xy[:, 0].max() > 9.0e5:
         return None
-    if not (1.0e6 < xy[:, 1].min() and xy[:, 1].max() < 9.4e6):
+    if not (xy[:, 1].min() > 1.0e6 and xy[:, 1].max() < 9.4e6):
         return None
     # any pair of neighbouring zones has the same geometry
     west = transformed(xy[high, 0], xy[high, 1], utm(30), WGS84)
@@ -177,8 +180,10 @@ def elongation(xy: FloatArray) -> float:
     spread = np.linalg.svd(xy - xy.mean(axis=0), compute_uv=False)
     if spread[0] == 0.0:
         return 1.0
-    return math.inf if spread[-1] < 1e-9 * spread[0] or len(spread) < 2 else float(
-        spread[0] / spread[1]
+    return (
+        math.inf
+        if spread[-1] < 1e-9 * spread[0] or len(spread) < 2
+        else float(spread[0] / spread[1])
     )
 
 

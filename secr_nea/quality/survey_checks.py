@@ -58,7 +58,12 @@ def _names(tables: FieldTables) -> Iterator[Finding]:
             "traps table none."
         )
         yield found("surveys-matched-by-position", "traps", [], seen)
-    if detections is None and traps is not None and len(traps) > 1 and len(tables.raw["detections"]):
+    if (
+        detections is None
+        and traps is not None
+        and len(traps) > 1
+        and len(tables.raw["detections"])
+    ):
         seen = (
             f"The traps table names {len(traps)} surveys ({_checks.listed(traps)}), the detections "
             "none."
@@ -95,7 +100,9 @@ def _shared_animals(tables: FieldTables) -> Iterator[Finding]:
         return
     names, session = tables.text("detections", "animal_id"), tables.session("detections")
     rows = tables.rows("detections")
-    known = np.array([bool(n) and not is_placeholder(n) for n in names], dtype=bool) & (session != "")
+    known = np.array([bool(n) and not is_placeholder(n) for n in names], dtype=bool) & (
+        session != ""
+    )
     if tables.has("traps", "session"):
         known &= np.isin(session, tables.session("traps"))
     frame = pd.DataFrame({"animal": names, "survey": session, "row": rows})[known]

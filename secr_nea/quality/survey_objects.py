@@ -176,5 +176,9 @@ def _mask_levels(surveys: tuple[Survey, ...]) -> Iterator[Finding]:
         levels = {s.name: set(_checks.levels(s.mask.covariates[column])) for s in surveys
                   if _checks.is_categorical(s.mask.covariates[column])}  # fmt: skip
         if len(levels) > 1 and len({frozenset(own) for own in levels.values()}) > 1:
-            told = _checks.listed(f"{name}: {_checks.listed(sorted(own))}" for name, own in levels.items())
-            yield found("levels-differ-between-surveys", "mask", [], f"{column} of the mask: {told}.")
+            told = _checks.listed(
+                f"{name}: {_checks.listed(sorted(own))}" for name, own in levels.items()
+            )
+            yield found(
+                "levels-differ-between-surveys", "mask", [], f"{column} of the mask: {told}."
+            )

@@ -18,7 +18,6 @@ from secr_nea.quality.field_tables import FieldTables
 from secr_nea.quality.findings import Finding
 from secr_nea.quality.kinds import found
 
-
 MOST_DEGREES = 10.0
 """An array in degrees is smaller than this; one in kilometres is usually larger."""
 
@@ -99,9 +98,7 @@ def _geographic(tables: FieldTables, lon_role: str, lat_role: str) -> TrapPositi
     if impossible.any():
         seen = _checks.listed(f"row {r}: longitude {p[0]:g}, latitude {p[1]:g}" for r, p in
                               zip(rows[impossible], lonlat[impossible], strict=True))  # fmt: skip
-        said.append(
-            found("latitude-longitude-impossible", "traps", rows[impossible], f"{seen}.")
-        )
+        said.append(found("latitude-longitude-impossible", "traps", rows[impossible], f"{seen}."))
     swapped = np.zeros(len(rows), dtype=bool)
     swapped[usable] = places.swapped_rows(lonlat[usable])
     if swapped.any():
@@ -114,13 +111,19 @@ def _geographic(tables: FieldTables, lon_role: str, lat_role: str) -> TrapPositi
     xy[usable] = places.transformed(*lonlat[usable].T, places.WGS84, crs)
     usable &= np.isfinite(xy).all(axis=1)
     names = " and ".join(tables.columns["traps"][role] for role in (lon_role, lat_role))
-    fact = f"Places are taken from {names} and projected to local metres: {crs.to_proj4()}."
+    lon_0, lat_0 = places.centre_of(*lonlat[usable].T)
+    fact = (
+        f"Places are taken from {names} and projected to local metres: Lambert azimuthal equal-area "
+        f"around longitude {lon_0:g}, latitude {lat_0:g}."
+    )
     said += _far(tables, xy, usable)
     return TrapPositions(xy, crs, usable, tuple(said), fact)
 
 
 def _swapped(rows: np.ndarray, xy: FloatArray, names: str) -> Finding:
-    told = _checks.listed(f"row {r}: {p[0]:,.10g}, {p[1]:,.10g}" for r, p in zip(rows, xy, strict=True))
+    told = _checks.listed(
+        f"row {r}: {p[0]:,.10g}, {p[1]:,.10g}" for r, p in zip(rows, xy, strict=True)
+    )
     return found("x-y-swapped", "traps", rows, f"{names} look exchanged: {told}.")
 
 
@@ -312,7 +315,9 @@ def _far(tables: FieldTables, xy: FloatArray, usable: BoolArray) -> list[Finding
         lost = mine[(nearest > 20.0 * typical) & (nearest > 50_000.0)]
         if len(lost):
             away = dict(zip(mine.tolist(), nearest, strict=True))
-            told = _checks.listed(f"row {rows[i]} ({away[i] / 1000:,.0f} km)" for i in lost.tolist())
+            told = _checks.listed(
+                f"row {rows[i]} ({away[i] / 1000:,.0f} km)" for i in lost.tolist()
+            )
             usable[lost] = False
             said.append(found("trap-far-away", "traps", rows[lost],
                               f"Far from every other trap: {told}."))  # fmt: skip
