@@ -203,7 +203,7 @@ def tables_of(columns):
     return st.lists(row, max_size=6).map(lambda rows: pd.DataFrame(rows, columns=columns, dtype=object))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(tables_of(TRAP_COLUMNS), tables_of(SEEN_COLUMNS), tables_of(["trap", "from", "to", "camera"]),
        st.sampled_from([None, "EPSG:32643", "EPSG:3857", "EPSG:4326"]))  # fmt: skip
 def test_any_table_gives_findings_or_a_clear_error(traps, seen, operation, crs):

@@ -15,7 +15,7 @@ from secr_nea.errors import DataError
 from secr_nea.quality.dates import DateColumn, read_dates
 from secr_nea.quality.field_tables import FieldTables
 from secr_nea.quality.intervals import Interval, difference, intersection, overlap, union
-from secr_nea.quality.operation_rows import period_table
+from secr_nea.quality.operation_rows import period_table, span_days
 
 CUTS = {"midnight": 0.0, "noon": 0.5}
 """Where occasions are cut, days after local midnight."""
@@ -388,7 +388,8 @@ def _refuse_gaps(
             f"The {name} table lacks start or end in {told}. Of a lost camera give the last day on "
             "which it is known to have worked, for example by Ledger.set_value."
         )
-    reversed_rows = [i for i in mine if finish[i] < np.floor(begin[i])]
+    spans = span_days(tables.dates(name, "start"), tables.dates(name, "end"))
+    reversed_rows = [i for i in mine if spans[i] < 0]
     if reversed_rows:
         told = _checks.listed(f"row {rows[i]} ({traps[i]})" for i in reversed_rows)
         raise DataError(
