@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """The ledger: every correction does what it says, is saved, and notices that the data have changed."""
 
 from __future__ import annotations
@@ -112,7 +113,10 @@ def test_partly_dropped_animal_is_told(messy):
         (lambda g: g.drop_rows("detections", [], reason="x"), "no rows"),
         (lambda g: g.drop_rows("captures", [1], reason="x"), "no table 'captures'"),
         (lambda g: g.drop_rows("detections", [1], reason=" "), "give a reason"),
-        (lambda g: g.merge_animals(["SL99"], into="SL01", reason="x"), "no animal 'SL99'.*did you mean"),
+        (
+            lambda g: g.merge_animals(["SL99"], into="SL01", reason="x"),
+            "no animal 'SL99'.*did you mean",
+        ),
         (lambda g: g.swap_dates("detections", [1], reason="x"), "cannot be exchanged"),
         (lambda g: g.swap_dates("traps", [1], reason="x"), "which='start'"),
         (lambda g: g.set_value("traps", 1, "colour", "red", reason="x"), "no column 'colour'"),

@@ -1,6 +1,9 @@
+# ruff: noqa: E501
 """Effort from times of operation, occasions, survey windows and independence of detections."""
 
 from __future__ import annotations
+
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -233,7 +236,9 @@ def test_window_is_the_longest_of_all(periods, share, longest):
 
 def test_curve_of_windows_falls_and_counts_detections():
     op = operation(("T", "", "2024-05-01", "2024-05-21"), ("U", "", "2024-05-08", "2024-05-30"))
-    seen = pd.DataFrame({"animal_id": ["A", "A"], "date": pd.to_datetime(["2024-05-10", "2024-05-29"])})
+    seen = pd.DataFrame(
+        {"animal_id": ["A", "A"], "date": pd.to_datetime(["2024-05-10", "2024-05-29"])}
+    )
     curve = sn.window_curve(op, detections=seen)
     assert (np.diff(curve["worst_share"]) <= 1e-12).all()
     assert curve["days"].tolist() == list(range(1, 31))
@@ -261,7 +266,9 @@ def test_independent_detections_are_those_of_a_plain_loop(events):
     )  # fmt: skip
     kept = sn.independent_detections(frame, "30min")
     for animal in "AB":
-        minutes = ((kept["date"][kept["animal_id"] == animal] - start) / pd.Timedelta("1min")).tolist()
+        minutes = (
+            (kept["date"][kept["animal_id"] == animal] - start) / pd.Timedelta("1min")
+        ).tolist()
         assert sorted(minutes) == brute_independent([m for a, m in events if a == animal], 30)
 
 
@@ -288,5 +295,5 @@ def test_intervals_agree_with_sets_of_hours(first, second):
     assert hours(difference(first, second)) == hours(first) - hours(second)
     assert hours(intersection(first, second)) == hours(first) & hours(second)
     edges = np.array([0.0, 7, 13, 20])
-    expected = [len([h for h in hours(first) if a <= h < b]) for a, b in zip(edges, edges[1:], strict=False)]
+    expected = [len([h for h in hours(first) if a <= h < b]) for a, b in pairwise(edges)]
     np.testing.assert_array_equal(overlap(union(first), edges), expected)

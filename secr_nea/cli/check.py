@@ -1,4 +1,4 @@
-"""The command ``check``: what is wrong in field tables, row by row, before anything is estimated."""
+"""The command ``check``: what is wrong in field tables, before anything is estimated."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def check(
 ) -> int:
     """Check field tables and explain what must be mended.
 
-    Exit status: 0 when nothing must be mended, 1 when something must, 2 when a table cannot be read.
+    Exit status: 0 when nothing must be mended, 1 when something must, 2 for unreadable tables.
 
     Parameters
     ----------

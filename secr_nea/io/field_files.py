@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import warnings
 import zipfile
 from collections.abc import Iterable, Mapping
@@ -115,17 +116,17 @@ def check(
         ledger = Ledger.read(ledger)
     if isinstance(traps, FieldTables):
         return check_tables(traps, detector=detector, ledger=ledger)
+    if not isinstance(traps, str | os.PathLike | pd.DataFrame):
+        return check_survey_objects(traps)
     if detections is None:
-        if isinstance(traps, str | Path | pd.DataFrame):
-            raise DataError("check() needs the detections too: check(traps, detections).")
-        return check_survey_objects(traps)  # type: ignore[arg-type]
+        raise DataError("check() needs the detections too: check(traps, detections).")
     tables = read_field_tables(
         traps,
         detections,
         operation,
         columns=columns,
         dates=dates,
-        crs=crs,  # type: ignore[arg-type]
+        crs=crs,
     )
     return check_tables(tables, detector=detector, ledger=ledger)
 
@@ -174,7 +175,8 @@ def _decoded(path: Path, what: str) -> str:
         text = content.decode("utf-16" if utf16 else "utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError(
-            f"{path.name} ({what}) is not UTF-8 text (byte {error.start:,}). Save it as 'CSV UTF-8'."
+            f"{path.name} ({what}) is not UTF-8 text (byte {error.start:,}). "
+            "Save it as 'CSV UTF-8'."
         ) from None
     if "\x00" in text:
         raise DataError(f"{path.name} ({what}) is no text: it holds zero bytes.")

@@ -1,4 +1,4 @@
-"""Cells of field tables as text, numbers and UTM zones, with decimal commas and without guessing."""
+"""Cells of field tables as text, numbers and UTM zones, decimal commas included."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def decimals_of(cells: Sequence[object]) -> int:
 
 
 def utm_zone(cell: object, latitude: float = np.nan) -> tuple[int, bool] | None:
-    """Zone number and whether it is a northern one, from text such as ``45N``, ``44R``, ``EPSG:32645``.
+    """Zone number and whether it is a northern one, from ``45N``, ``44R``, ``EPSG:32645`` ...
 
     Parameters
     ----------

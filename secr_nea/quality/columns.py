@@ -13,13 +13,13 @@ from secr_nea.errors import DataError
 
 TRAP = (
     "trap_id trapid trap station_id station stationname trapname camera_trap_id cameratrap "
-    "camera_station camera_id cameraid camera cam camid cameraname site_id site sitename location_id "
-    "location locationname placename detector_id detector ct ctid deployment_id deployment point_id "
-    "станция станцияid фотоловушка ловушка камера точка loc_id"
+    "camera_station camera_id cameraid camera cam camid cameraname site_id site sitename "
+    "location_id location locationname placename detector_id detector ct ctid deployment_id "
+    "deployment point_id станция станцияid фотоловушка ловушка камера точка loc_id"
 )
 START = (
     "start_date start startdate date_start setup_date setup datesetup deployment_start "
-    "deploymentstart date_installed installed install_date date_deployed deployed set_date date_set "
+    "date_installed installed install_date date_deployed deployed set_date date_set "
     "from begin begindate start_time startdatetime "
     "dateplaced дата_установки установка установлена"
 )
@@ -28,7 +28,7 @@ END = (
     "deploymentend date_removed removed removal_date remove_date date_collected collected to until "
     "stop stopdate end_time enddatetime дата_снятия снятие снята"
 )
-SESSION = "session survey session_name survey_name session_id survey_id season сессия сезон"
+SESSION = "session survey session_name survey_name session_id survey_id сессия"
 NOTE = (
     "note notes comment comments remark remarks status condition functionality примечание "
     "комментарий состояние"
@@ -42,12 +42,13 @@ ROLES: dict[str, dict[str, str]] = {
     "traps": {
         "trap_id": f"{TRAP} id",
         "session": SESSION,
-        "x": "x easting eastings east utm_x utmeast utm_e utm_easting x_coord x_coordinate coord_x xm x_utm",
-        "y": "y northing northings north utm_y utmnorth utm_n utm_northing y_coord y_coordinate coord_y ym "
-        "y_utm",
+        "x": "x easting eastings east utm_x utmeast utm_e utm_easting x_coord x_coordinate "
+        "coord_x xm x_utm",
+        "y": "y northing northings north utm_y utmnorth utm_n utm_northing y_coord "
+        "y_coordinate coord_y ym y_utm",
         "lat": "lat latitude decimal_latitude lat_dd dec_lat wgs_lat gps_lat широта",
-        "lon": "lon long longitude lng decimal_longitude lon_dd long_dd dec_long wgs_lon gps_lon gps_long "
-        "долгота",
+        "lon": "lon long longitude lng decimal_longitude lon_dd long_dd dec_long wgs_lon gps_lon "
+        "gps_long долгота",
         "zone": "utm_zone zone utmzone зона зона_utm",
         "start": START,
         "end": END,
@@ -65,7 +66,8 @@ ROLES: dict[str, dict[str, str]] = {
     },
     "detections": {
         "animal_id": "animal_id animal individual_id individual individualname ind_id ind id "
-        "snow_leopard_id snow_leopard leopard_id leopard tiger_id tiger cat_id cat animal_name name "
+        "snow_leopard_id snow_leopard leopard_id leopard tiger_id tiger cat_id cat animal_name "
+        "name "
         "особь животное идентификатор код",
         "trap_id": TRAP,
         "session": SESSION,
@@ -76,18 +78,18 @@ ROLES: dict[str, dict[str, str]] = {
         "occasion": "occasion occ occasion_id occasion_no sampling_occasion so",
         "sex": "sex gender пол",
         "age": "age age_class life_stage lifestage возраст",
-        "count": "count n_detections number_of_objects n number количество",
+        "count": "count n_detections number_of_objects количество",
         "fate": "fate outcome died dead",
     },
 }
-"""Accepted names of each role of each table, best first; case, spaces and punctuation do not count."""
+"""Accepted names of each role, best first; case, spaces and punctuation do not count."""
 
 NEEDED = {
     "traps": ("trap_id",),
     "operation": ("trap_id", "start", "end"),
     "detections": ("animal_id", "trap_id"),
 }
-LIKE = 0.86
+LIKE = 0.9
 """Likeness (0 to 1) from which a name passes for a misspelt synonym."""
 
 
@@ -147,8 +149,8 @@ def _checked_choice(columns: list[str], table: str, chosen: Mapping[str, str]) -
             )
         if column not in columns:
             raise DataError(
-                f"The {table} table has no column {column!r}{did_you_mean(column, columns)}; it has "
-                f"{listed(columns, 20)}."
+                f"The {table} table has no column {column!r}{did_you_mean(column, columns)}; it "
+                f"has {listed(columns, 20)}."
             )
     return chosen
 

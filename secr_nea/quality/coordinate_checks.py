@@ -1,4 +1,4 @@
-"""Checks of the layout of traps: two sources of one place, traps on one spot, arrays like a line."""
+"""Checks of the layout of traps: two sources of a place, traps on one spot, arrays like a line."""
 
 from __future__ import annotations
 
@@ -55,8 +55,9 @@ def _two_sources(tables: FieldTables, where: TrapPositions) -> Iterator[Finding]
     lon, lat = tables.numbers("traps", "lon")[0], tables.numbers("traps", "lat")[0]
     impossible = (np.abs(lon) > 180.0) | (np.abs(lat) > 90.0)
     if impossible.any():
-        told = _checks.listed(f"row {r}: {a:g}, {b:g}" for r, a, b in
-                              zip(rows[impossible], lat[impossible], lon[impossible], strict=True))  # fmt: skip
+        told = _checks.listed(
+            f"row {rows[i]}: {lat[i]:g}, {lon[i]:g}" for i in np.flatnonzero(impossible)
+        )
         yield found("latitude-longitude-impossible", "traps", rows[impossible],
                     f"Latitude and longitude {told}.")  # fmt: skip
     both = where.usable & np.isfinite(lon) & np.isfinite(lat) & ~impossible
@@ -69,8 +70,8 @@ def _two_sources(tables: FieldTables, where: TrapPositions) -> Iterator[Finding]
         better, other = _offsets(tables, where.xy[both], lon[both], lat[both], None, stated=False)
         if np.median(np.hypot(*better.T)) < 5 * SMALLEST_GAP_M:
             seen = (
-                f"In {describe(where.crs)} x and y lie {np.median(gap) / 1000:,.0f} km from latitude "
-                f"and longitude; {other} they agree."
+                f"In {describe(where.crs)} x and y lie {np.median(gap) / 1000:,.0f} km from "
+                f"latitude and longitude; {other} they agree."
             )
             yield found("crs-does-not-fit", "traps", rows[both], seen)
             return
@@ -131,7 +132,7 @@ def _same_place(tables: FieldTables, where: TrapPositions) -> Iterator[Finding]:
     """Different traps of a survey at the same coordinates."""
     rows, names = tables.rows("traps"), tables.text("traps", "trap_id")
     groups: dict[tuple[str, float, float], list[int]] = {}
-    for i in np.flatnonzero(where.usable):
+    for i in np.flatnonzero(where.usable).tolist():
         x, y = where.xy[i]
         groups.setdefault((tables.session("traps")[i], round(x, 1), round(y, 1)), []).append(i)
     alike = [group for group in groups.values() if len({names[i] for i in group}) > 1]
@@ -155,6 +156,9 @@ def _lines(tables: FieldTables, where: TrapPositions) -> Iterator[Finding]:
         axis = np.linalg.svd(xy - xy.mean(axis=0), full_matrices=False)[2]
         length, width = np.ptp((xy - xy.mean(axis=0)) @ axis.T, axis=0) / 1000.0
         name = f" of survey {survey}" if len(set(session)) > 1 else ""
-        seen = f"The {len(xy)} traps{name} stand in a strip {length:,.0f} km long and {width:,.1f} km wide."
-        rows = tables.rows("traps")[mine] if name else []
+        seen = (
+            f"The {len(xy)} traps{name} stand in a strip {length:,.0f} km long and {width:,.1f} km "
+            "wide."
+        )
+        rows = tables.rows("traps")[mine].tolist() if name else []
         yield found("linear-array", "traps", rows, seen)

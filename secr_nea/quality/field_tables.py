@@ -124,7 +124,7 @@ class FieldTables:
         return [self.columns["traps"]["effort"]] if self.has("traps", "effort") else []
 
     def problem_columns(self, table: str) -> list[tuple[str, str]]:
-        """Pairs of columns with the first and last day of a failure (Problem1_from, Problem1_to)."""
+        """Pairs of columns with first and last day of a failure (Problem1_from, Problem1_to)."""
         pairs: dict[str, dict[str, str]] = {}
         for column in self.raw[table].columns:
             if found := _PROBLEM.fullmatch(str(column).strip()):

@@ -1,4 +1,4 @@
-"""What a check found: each finding with its rows, its reason and its cure, and all of them together."""
+"""What a check found: each finding with its rows, reason and cure, and all of them together."""
 
 from __future__ import annotations
 
@@ -208,7 +208,8 @@ def findings_table(findings: Findings) -> str:
         return ""
     head = "".join(f"<th style='text-align:left'>{name}</th>" for name in
                    ("", "where", "what was seen", "why it matters", "how to mend it"))  # fmt: skip
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(map(_row, findings))}</tbody></table>"
+    body = "".join(map(_row, findings))
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def _row(finding: Finding) -> str:

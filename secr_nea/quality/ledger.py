@@ -266,7 +266,8 @@ class Ledger:
             if not hits:
                 known = dict.fromkeys(str(n) for table in homes for n in tables.text(table, role))
                 raise DataError(
-                    f"There is no {role.partition('_')[0]} {old!r}{_checks.did_you_mean(old, known)}."
+                    f"There is no {role.partition('_')[0]} {old!r}"
+                    f"{_checks.did_you_mean(old, known)}."
                 )
             changes += hits
         return self._with(action, reason, changes)
@@ -426,7 +427,7 @@ class Ledger:
 
     def __repr__(self) -> str:
         cells = sum(len(correction.changes) for correction in self.corrections)
-        return f"Ledger({_checks.plural(len(self), 'correction')}, {_checks.plural(cells, 'cell or row')})"
+        return f"Ledger({_checks.plural(len(self), 'correction')}, cells or rows: {cells})"
 
     def _repr_html_(self) -> str:
         return str(self.to_dataframe().to_html(index=False, border=0))
@@ -489,7 +490,7 @@ def _held(tables: FieldTables, table: str, row: int, column: str) -> str:
 
 
 def _row_text(frame: pd.DataFrame, row: int) -> str:
-    return " | ".join(text_of(cell) for cell in frame.loc[row].tolist())
+    return " | ".join(text_of(cell) for cell in frame.loc[[row]].to_numpy(dtype=object)[0])
 
 
 def _rows_named(
@@ -551,7 +552,7 @@ def _make(raw: dict[str, pd.DataFrame], change: Change, where: str) -> None:
         frame.at[change.row, change.column] = _like(old, change.now)
 
 
-def _like(old: object, text: str) -> object:
+def _like(old: object, text: str) -> Any:
     """The new text as the type that the cell had, where it can be."""
     try:
         if isinstance(old, pd.Timestamp):

@@ -364,7 +364,8 @@ def local_clock(dates: DateColumn, zone: str | None, rows: np.ndarray, name: str
         place = ZoneInfo(zone)
     except (ZoneInfoNotFoundError, ValueError):
         raise DataError(
-            f"{zone!r} is no time zone; give an IANA name such as 'Asia/Hovd' or 'Asia/Vladivostok'."
+            f"{zone!r} is no time zone; give an IANA name such as 'Asia/Hovd' or "
+            "'Asia/Vladivostok'."
         ) from None
     when = dates.when.copy()
     for i in stated:
@@ -439,11 +440,11 @@ def _day(number: float) -> np.datetime64:
 
 
 def _number(day: np.datetime64) -> float:
-    return float((np.datetime64(day, "D") - np.datetime64("1970-01-01")).astype(np.int64))
+    return float(day.astype("datetime64[D]").astype(np.int64))
 
 
 def _as_day(value: object, name: str) -> np.datetime64:
     try:
-        return np.datetime64(pd.Timestamp(value).date(), "D")  # type: ignore[arg-type]
+        return np.datetime64(pd.Timestamp(str(value)).date().isoformat())
     except (ValueError, TypeError):
         raise DataError(f"{name} must be a date such as '2024-05-01'; got {value!r}.") from None

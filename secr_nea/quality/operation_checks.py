@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from secr_nea.quality.findings import Finding
 from secr_nea.quality.kinds import found
 from secr_nea.quality.operation_rows import (
     days_of,
+    duration_days,
     exchange_evident,
     period_table,
     periods,
@@ -36,7 +38,7 @@ _FAILED = re.compile(
 
 def date_text(day: np.datetime64) -> str:
     """Day as text, ``2024-03-31``."""
-    return str(np.datetime64(day, "D"))
+    return str(day.astype("datetime64[D]"))
 
 
 def check_operation(tables: FieldTables) -> Iterator[Finding]:
@@ -94,7 +96,7 @@ def _period_dates(tables: FieldTables, name: str) -> Iterator[Finding]:
     yield from _incomplete(tables, name, start, end)
 
 
-def _period(start: DateColumn, end: DateColumn, i: int) -> str:
+def _period(start: DateColumn, end: DateColumn, i: Any) -> str:
     return f"{date_text(start.when[i])} to {date_text(end.when[i])}"
 
 
@@ -300,7 +302,7 @@ def _against_dates(tables: FieldTables, effort: FloatArray, span: FloatArray) ->
 
 
 def _is_days(effort: FloatArray, span: FloatArray, comparable: BoolArray) -> bool:
-    """Whether the effort is counted in days: it agrees with the dates in at least a third of rows."""
+    """Whether effort is counted in days: it agrees with the dates in a third of rows or more."""
     if not comparable.any():
         return False
     agrees = np.abs(effort - span)[comparable] <= 1
@@ -336,7 +338,7 @@ def _days_worked(tables: FieldTables) -> FloatArray | None:
     if period_table(tables) is None:
         return None
     known = periods(tables)
-    known["days"] = (known["end"] - known["start"]) / np.timedelta64(1, "D")
+    known["days"] = duration_days(known)
     total = known.groupby(["session", "trap_id"])["days"].sum(min_count=1)
     if set(known["session"]) == set(tables.session("traps")):
         keys = zip(tables.session("traps"), tables.text("traps", "trap_id"), strict=True)

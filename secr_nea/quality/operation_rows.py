@@ -74,6 +74,13 @@ def periods(tables: FieldTables, *, mended: bool = True) -> pd.DataFrame:
     )
 
 
+def duration_days(known: pd.DataFrame) -> FloatArray:
+    """Days from start to end of periods, as from :func:`periods`; NaN where one is unknown."""
+    gap = known["end"].to_numpy() - known["start"].to_numpy()
+    days: FloatArray = np.where(np.isnat(gap), np.nan, gap / DAY)
+    return days
+
+
 def exchange_evident(
     tables: FieldTables, name: str, start: DateColumn, end: DateColumn
 ) -> tuple[DateColumn, DateColumn, BoolArray, BoolArray]:
@@ -208,9 +215,9 @@ def days_outside(
     away = np.full(len(day), np.nan)
     for i in range(len(day)):
         survey = session[i] if session[i] in only or len(only) != 1 else next(iter(only))
-        start, end = by_trap.get((survey, trap[i]), (None, None))
-        if start is None or np.isnat(day[i]):
+        if (survey, trap[i]) not in by_trap or np.isnat(day[i]):
             continue
+        start, end = by_trap[survey, trap[i]]
         usable = ~np.isnat(start) & ~np.isnat(end) & (start <= end)
         if usable.any():
             before = np.minimum((day[i] - start[usable]).astype(float), 0.0)

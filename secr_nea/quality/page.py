@@ -1,4 +1,4 @@
-"""The page of a check: one HTML file with findings, pictures and corrections, complete in itself."""
+"""The page of a check: one HTML file, complete in itself, with findings and pictures."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def _cards(findings: Findings) -> str:
     tables = findings.tables
     effort = effort_of_rows(tables)
     names = {n for n in tables.text("detections", "animal_id") if n and not is_placeholder(n)}
-    facts = [
+    facts: list[tuple[float, str]] = [
         (
             len(set(zip(tables.session("traps"), tables.text("traps", "trap_id"), strict=True))),
             "traps",
@@ -189,4 +189,5 @@ def _table(frame: pd.DataFrame) -> str:
         f"<tr>{''.join(f'<td>{escape(str(value))}</td>' for value in row)}</tr>"
         for row in frame.itertuples(index=False)
     )
-    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+    return f'<div class="wide">{table}</div>'

@@ -12,7 +12,7 @@ from secr_nea.quality.detection_checks import TABLE
 from secr_nea.quality.findings import COLOURS, Findings
 from secr_nea.quality.names import is_placeholder
 from secr_nea.quality.operation_checks import effort_of_rows
-from secr_nea.quality.operation_rows import days_of, periods
+from secr_nea.quality.operation_rows import days_of, duration_days, periods
 from secr_nea.quality.trap_positions import trap_positions
 
 if TYPE_CHECKING:
@@ -82,8 +82,9 @@ def map_of(findings: Findings) -> Axes | None:
     doubted = _doubted(findings, "traps")
     edge = [COLOURS[doubted[row]] if row in doubted else "white" for row in rows.tolist()]
     wide = [1.8 if row in doubted else 0.5 for row in rows.tolist()]
-    ax.scatter(*xy.T, s=16 + 14 * number, c=np.where(number > 0, SEEN, SOFT), edgecolors=edge,
-               linewidths=wide, zorder=3)  # fmt: skip
+    fill = np.where(number > 0, SEEN, SOFT)
+    style: dict[str, Any] = {"s": 16 + 14 * number, "c": fill, "edgecolors": edge, "zorder": 3}
+    ax.scatter(xy[:, 0], xy[:, 1], linewidths=wide, **style)
     _scale_bar(ax, xy)
     _legend(ax, [("detections", SEEN, "white"), ("none", SOFT, "white"),
                  *((f"has a finding ({s})", "white", COLOURS[s]) for s in ("error", "warning")
@@ -141,15 +142,13 @@ def timeline(findings: Findings) -> Axes | None:
     known = known[known["start"].notna() & known["end"].notna() & (known["start"] <= known["end"])]
     if known.empty:
         return None
-    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
-
     several = known["session"].nunique() > 1
     label = known["trap_id"] if not several else known["session"] + " " + known["trap_id"]
     names = list(dict.fromkeys(label[known["start"].sort_values(kind="stable").index]))
     level = {name: i for i, name in enumerate(names)}
     ax = _axes(float(np.clip(1.0 + 0.155 * len(names), 2.2, 14.0)))
     lanes = label.map(level).to_numpy()
-    days = ((known["end"] - known["start"]) / np.timedelta64(1, "D")).to_numpy() + 1.0
+    days = duration_days(known) + 1.0
     ax.barh(lanes, days, left=known["start"].to_numpy(), height=0.62, color=CAMERA, alpha=0.75)
     _detections_on(ax, findings, level, several)
     lowest, highest = _usual_days(known)
@@ -157,9 +156,7 @@ def timeline(findings: Findings) -> Axes | None:
     ax.set_ylim(len(names) - 0.3, -0.7)
     shown = names if len(names) <= MOST_LABELS else []
     ax.set_yticks([level[name] for name in shown], shown, fontsize=6.5)
-    locator = AutoDateLocator()
-    ax.xaxis.set_major_locator(locator)
-    ax.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    _date_axis(ax)
     ax.grid(axis="x", color="#e3e7eb", lw=0.7)
     ax.set_axisbelow(True)
     entries = [("detection", SEEN, SEEN), ("date with a finding", "white", COLOURS["error"])]
@@ -167,7 +164,15 @@ def timeline(findings: Findings) -> Axes | None:
     return ax
 
 
-def _usual_days(known: Any) -> tuple[np.datetime64, np.datetime64]:
+def _date_axis(ax: Axes) -> None:
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+    locator = AutoDateLocator()  # type: ignore[no-untyped-call]
+    ax.xaxis.set_major_locator(locator)
+    ax.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+
+
+def _usual_days(known: Any) -> tuple[Any, Any]:
     """Days that the picture shows: all cameras but those whose year is plainly wrong."""
     start, end = np.sort(known["start"].to_numpy()), np.sort(known["end"].to_numpy())
     middle = start[len(start) // 2]
@@ -218,22 +223,25 @@ def effort_histogram(findings: Findings) -> Axes | None:
     Axes or None
         None when no effort is known.
     """
+    from matplotlib.ticker import MaxNLocator
+
     tables = findings.tables
     effort, unit = effort_of_rows(tables), "effort of a trap"
     if effort is None:
         known = periods(tables)
-        effort = ((known["end"] - known["start"]) / np.timedelta64(1, "D")).to_numpy(dtype=float)
+        effort = duration_days(known)
         unit = "days from start to end"
     effort = effort[np.isfinite(effort)]
     if not len(effort):
         return None
     ax = _axes(2.6)
     bins = np.linspace(min(0.0, effort.min()), max(effort.max(), 1.0), 25)
-    highest = ax.hist(effort, bins=bins, color=CAMERA, edgecolor="white")[0].max()
-    ax.set_ylim(0, 1.2 * highest)
+    number, edges = np.histogram(effort, bins=bins)
+    ax.stairs(number, edges, fill=True, color=CAMERA)
+    ax.set_ylim(0, 1.25 * number.max())
     ax.set_xlabel(unit)
     ax.set_ylabel("traps")
-    ax.yaxis.get_major_locator().set_params(integer=True)
+    ax.yaxis.set_major_locator(MaxNLocator(5, integer=True))
     ax.axvline(float(np.median(effort)), color=INK, lw=1, ls="--")
     ax.annotate(f"median {np.median(effort):g}", (float(np.median(effort)), 1.0),
                 xycoords=("data", "axes fraction"), xytext=(4, -2), textcoords="offset points",
@@ -253,8 +261,6 @@ def cumulative(findings: Findings) -> Axes | None:
     Axes or None
         None when detections have no dates.
     """
-    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
-
     tables = findings.tables
     if not tables.has(TABLE, "date"):
         return None
@@ -278,8 +284,6 @@ def cumulative(findings: Findings) -> Axes | None:
                     textcoords="offset points", va="center", fontsize=8.5)  # fmt: skip
     ax.set_ylim(bottom=0)
     ax.margins(x=0.02)
-    locator = AutoDateLocator()
-    ax.xaxis.set_major_locator(locator)
-    ax.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    _date_axis(ax)
     ax.grid(axis="y", color="#e3e7eb", lw=0.7)
     return ax

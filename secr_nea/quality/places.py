@@ -65,6 +65,12 @@ def mercator_place(x: float, y: float) -> tuple[float, float]:
     return math.degrees(x / EARTH_RADIUS), latitude
 
 
+def nearest(to: FloatArray, places: FloatArray, rank: int = 1) -> FloatArray:
+    """Distance of each place to the nearest of others; with rank 2 to the nearest but itself."""
+    found = np.asarray(cKDTree(to).query(places, k=rank)[0], dtype=np.float64)
+    return found if rank == 1 else found[:, rank - 1]
+
+
 def far_from_rest(xy: FloatArray) -> tuple[FloatArray, float]:
     """Distance of each place from the median place, and that within which nearly all others lie.
 
@@ -134,7 +140,7 @@ class Joint:
 
 
 def torn_apart(xy: FloatArray) -> Joint | None:
-    """Groups of cameras with eastings of two neighbouring UTM zones, if that is what they look like.
+    """Groups of cameras with eastings of two neighbouring UTM zones, if they look like that.
 
     The gap between the groups must be wide, both must lie near the edges of their zones, and they
     must be neighbours when the second is placed in the next zone.
@@ -152,7 +158,7 @@ def torn_apart(xy: FloatArray) -> Joint | None:
     # any pair of neighbouring zones has the same geometry
     west = transformed(xy[high, 0], xy[high, 1], utm(30), WGS84)
     east = transformed(xy[low, 0], xy[low, 1], utm(31), WGS84)
-    apart = float(cKDTree(xy[high]).query(xy[low])[0].min()) / 1000.0
+    apart = float(nearest(xy[high], xy[low]).min()) / 1000.0
     geod = pyproj.Geod(ellps="WGS84")
     true = min(
         float(np.min(geod.inv(np.full(len(west), lon), np.full(len(west), lat), *west.T)[2]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -134,7 +135,7 @@ def _same_time(tables: FieldTables, surveys: set[str]) -> bool:
         if len(mine):
             spans.append((mine.min(), mine.max()))
     spans.sort()
-    return any(a[1] >= b[0] for a, b in zip(spans, spans[1:], strict=False))
+    return any(a[1] >= b[0] for a, b in pairwise(spans))
 
 
 def _levels(tables: FieldTables) -> Iterator[Finding]:
@@ -158,11 +159,12 @@ def _levels(tables: FieldTables) -> Iterator[Finding]:
         yield from _spelt_twice(column, cells, rows)
         names = list(dict.fromkeys(c for c in cells if not is_empty(c)))
         if visited.any():
-            keys = np.array([_letters(cell) for cell in cells], dtype=object)
+            spelt = np.array([_letters(cell) for cell in cells], dtype=object)
             for key, name in {_letters(name): name for name in names}.items():
-                mine = (keys == key) & operated
+                mine = (spelt == key) & operated
                 if mine.any() and not visited[mine].any():
-                    seen = f"No detection at the {_checks.plural(int(mine.sum()), 'trap')} with {column} = {name}."
+                    number = _checks.plural(int(mine.sum()), "trap")
+                    seen = f"No detection at the {number} with {column} = {name}."
                     yield found("level-without-detections", "traps", rows[mine], seen)
         yield from _one_survey_only(column, cells, session, rows)
 

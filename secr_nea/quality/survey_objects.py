@@ -25,8 +25,8 @@ COARSE = 1.0
 def check_survey_objects(surveys: Survey | Iterable[Survey]) -> Findings:
     """Check surveys.
 
-    What :class:`Survey` refuses at birth cannot be wrong any more; checked are names, places, effort
-    and amount of data as in field tables, and the masks.
+    What :class:`Survey` refuses at birth cannot be wrong any more; checked are names, places,
+    effort and amount of data as in field tables, and the masks.
 
     Parameters
     ----------
@@ -114,7 +114,8 @@ def _mask(survey: Survey) -> Iterator[Finding]:
     for column in mask.covariates.columns:
         gaps = np.flatnonzero(mask.covariates[column].isna().to_numpy())
         if gaps.size:
-            seen = f"{column} is missing at {_checks.plural(gaps.size, 'mask point')} of survey {name}."
+            number = _checks.plural(gaps.size, "mask point")
+            seen = f"{column} is missing at {number} of survey {name}."
             yield found("mask-covariate-missing", "mask", gaps + 1, seen)
     points = survey.traps.xy[~survey.traps.is_search]
     if len(points):

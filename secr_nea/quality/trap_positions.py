@@ -75,8 +75,9 @@ def _read(tables: FieldTables, first: str, second: str) -> tuple[FloatArray, lis
         bad |= unreadable
         if unreadable.any():
             cells = np.array([str(cell) for cell in tables.cells("traps", role)], dtype=object)
-            told = _checks.listed(f"{c!r} in row {r}" for c, r in
-                                  zip(cells[unreadable], rows[unreadable], strict=True))  # fmt: skip
+            told = _checks.listed(
+                f"{cells[i]!r} in row {rows[i]}" for i in np.flatnonzero(unreadable)
+            )
             said.append(
                 found("coordinate-not-number", "traps", rows[unreadable], f"{name}: {told}.")
             )
@@ -108,13 +109,13 @@ def _geographic(tables: FieldTables, lon_role: str, lat_role: str) -> TrapPositi
     if not usable.any():
         return TrapPositions(xy, None, usable, tuple(said))
     crs = places.local_projection(*lonlat[usable].T)
-    xy[usable] = places.transformed(*lonlat[usable].T, places.WGS84, crs)
+    xy[usable] = places.transformed(lonlat[usable, 0], lonlat[usable, 1], places.WGS84, crs)
     usable &= np.isfinite(xy).all(axis=1)
     names = " and ".join(tables.columns["traps"][role] for role in (lon_role, lat_role))
     lon_0, lat_0 = places.centre_of(*lonlat[usable].T)
     fact = (
-        f"Places are taken from {names} and projected to local metres: Lambert azimuthal equal-area "
-        f"around longitude {lon_0:g}, latitude {lat_0:g}."
+        f"Places are taken from {names} and projected to local metres: Lambert azimuthal "
+        f"equal-area around longitude {lon_0:g}, latitude {lat_0:g}."
     )
     said += _far(tables, xy, usable)
     return TrapPositions(xy, crs, usable, tuple(said), fact)
@@ -130,8 +131,7 @@ def _swapped(rows: np.ndarray, xy: FloatArray, names: str) -> Finding:
 def _projected(tables: FieldTables) -> TrapPositions:
     """Traps given by x and y in metres."""
     xy, said = _read(tables, "x", "y")
-    rows = tables.rows("traps")
-    usable = np.isfinite(xy).all(axis=1)
+    usable = np.asarray(np.isfinite(xy).all(axis=1), dtype=bool)
     xy = np.where(usable[:, None], xy, np.nan)
     for step in (_degrees, _exchanged, _zones, _system, _far):
         if usable.any():
@@ -277,8 +277,8 @@ def _system(tables: FieldTables, xy: FloatArray, usable: BoolArray) -> list[Find
         words = "They are given as" if mercator else "They look like"
         seen = (
             f"x around {np.median(places_used[:, 0]):,.0f}, y around "
-            f"{np.median(places_used[:, 1]):,.0f}. {words} Web Mercator (EPSG:3857), near longitude "
-            f"{lon:.1f}, latitude {lat:.1f}; areas are inflated {inflation:.2f} times."
+            f"{np.median(places_used[:, 1]):,.0f}. {words} Web Mercator (EPSG:3857), near "
+            f"longitude {lon:.1f}, latitude {lat:.1f}; areas are inflated {inflation:.2f} times."
         )
         return [found("web-mercator", "traps", rows[usable], seen)]
     if crs is not None:
@@ -295,11 +295,12 @@ def _system(tables: FieldTables, xy: FloatArray, usable: BoolArray) -> list[Find
 def _kilometres(rows: np.ndarray, xy: FloatArray, usable: BoolArray) -> list[Finding]:
     if len(xy) < 4:
         return []
-    apart = places.cKDTree(xy).query(xy, k=2)[0][:, 1]
+    apart = places.nearest(xy, xy, 2)
     typical = float(np.median(apart))
     if not (0.0 < typical < 20.0 and np.ptp(xy, axis=0).max() < 500.0):
         return []
-    seen = f"Neighbouring traps are {typical:.3g} apart and the whole array {np.ptp(xy, axis=0).max():.4g}."
+    size = float(np.ptp(xy, axis=0).max())
+    seen = f"Neighbouring traps are {typical:.3g} apart and the whole array {size:.4g}."
     return [found("coordinates-in-kilometres", "traps", rows[usable], seen)]
 
 
@@ -310,7 +311,7 @@ def _far(tables: FieldTables, xy: FloatArray, usable: BoolArray) -> list[Finding
         mine = np.flatnonzero(usable & (session == survey))
         if len(mine) < 5 or len(np.unique(xy[mine], axis=0)) < 5:
             continue
-        nearest = places.cKDTree(np.unique(xy[mine], axis=0)).query(xy[mine], k=2)[0][:, 1]
+        nearest = places.nearest(np.unique(xy[mine], axis=0), xy[mine], 2)
         typical = float(np.median(nearest))
         lost = mine[(nearest > 20.0 * typical) & (nearest > 50_000.0)]
         if len(lost):

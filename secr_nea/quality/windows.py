@@ -79,7 +79,7 @@ def choose_window(
     column = "worst_share" if measure == "every_day" else "mean_share"
     good = curve[curve[column] >= working - 1e-12]
     if good.empty:
-        best = curve.loc[curve[column].idxmax()]
+        best = curve.iloc[int(curve[column].to_numpy().argmax())]
         raise DataError(
             f"There is no day on which {working:.0%} of the stations worked; at most "
             f"{best[column]:.0%} did ({best['start']}). Lower working=."
@@ -137,7 +137,7 @@ def window_curve(
         share = worst if measure == "every_day" else mean
         # best share first, then most camera-days, then the earliest
         i = int(np.lexsort((np.arange(len(share)), -total.round(6), -share.round(12)))[0])
-        start, end = daily.columns[i], daily.columns[i + days - 1]
+        start, end = pd.Timestamp(daily.columns[i]), pd.Timestamp(daily.columns[i + days - 1])
         row = {
             "days": days,
             "start": str(start.date()),
