@@ -341,3 +341,18 @@ def test_findings_behave_as_a_sequence_and_a_table(tables):
     assert "row 3" in str(found)
     buffer = io.StringIO(found.to_json())
     assert json.load(buffer)[0]["rows"] == [3]
+
+
+def test_trap_id_is_the_column_that_the_detections_use(tables):
+    traps, detections = tables
+    traps.insert(0, "station", [f"Place {k}" for k in range(len(traps))])
+    traps = traps.rename(columns={"trapID": "Camera no"})
+    read = sn.field_tables(traps, detections)
+    assert read.columns["traps"]["trap_id"] == "Camera no"
+    assert len(sn.check(read)) == 0
+
+
+def test_altitude_is_no_latitude(tables):
+    traps, detections = tables
+    traps = traps.drop(columns=["Lat", "Lon"]).assign(Altitude=4000, Long_name="x")
+    assert "lat" not in sn.field_tables(traps, detections).columns["traps"]

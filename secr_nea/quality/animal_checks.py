@@ -66,7 +66,7 @@ def _trap_ids(tables: FieldTables) -> Iterator[Finding]:
             where = rows[mine & (names == name)]
             seen = f"Trap {str(name)!r} stands in {_checks.rows_listed(where)}."
             yield found("duplicate-trap", "traps", where, seen)
-    yield from _spellings(tables, "traps", "trap_id", [n for n in dict.fromkeys(names) if n])
+        yield from _spellings(tables, "traps", "trap_id", own.tolist())
 
 
 def _placeholders(tables: FieldTables) -> Iterator[Finding]:

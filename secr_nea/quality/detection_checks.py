@@ -251,7 +251,7 @@ def _copies(tables: FieldTables) -> Iterator[Finding]:
             "trap": tables.text(TABLE, "trap_id"),
             "when": dates.when,
         }
-    )[dates.has_time & ~np.isnat(dates.when)]
+    )[dates.has_time & ~np.isnat(dates.when) & (tables.text(TABLE, "animal_id") != "")]
     twice = key.duplicated(keep=False)
     if twice.any():
         where = key.index[twice]

@@ -203,9 +203,30 @@ def field_tables(
         if name not in raw:
             raise DataError(f"columns names the table {name!r}; there is {_checks.listed(raw)}.")
     meaning = {name: match_columns(frame, name, chosen.get(name)) for name, frame in raw.items()}
+    if "trap_id" not in chosen.get("traps", {}):
+        meaning["traps"] = _same_traps(raw, meaning)
     tables = FieldTables(raw, meaning, as_crs(crs))
     orders, decided = _orders(tables, dates)
     return FieldTables(raw, meaning, tables.crs, orders, decided)
+
+
+def _same_traps(
+    raw: Mapping[str, pd.DataFrame], meaning: Mapping[str, dict[str, str]]
+) -> dict[str, str]:
+    """Columns of the traps, with the trap id that the detections use where there are several ids."""
+    used = {text_of(c).strip() for c in raw["detections"][meaning["detections"]["trap_id"]]} - {""}
+    traps = raw["traps"]
+
+    def share(column: str) -> float:
+        known = {text_of(cell).strip() for cell in traps[column]}
+        return len(used & known) / max(len(used), 1)
+
+    now = meaning["traps"]["trap_id"]
+    best = max(map(str, traps.columns), key=share)
+    if not used or share(now) >= 0.5 or share(best) < 0.8:
+        return meaning["traps"]
+    roles = {role: name for role, name in meaning["traps"].items() if name != best}
+    return {**roles, "trap_id": best}
 
 
 def _numbered(frame: pd.DataFrame, what: str) -> pd.DataFrame:

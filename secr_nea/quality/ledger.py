@@ -6,56 +6,27 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from secr_nea import _checks
 from secr_nea._typing import PathLike
 from secr_nea.errors import DataError
-from secr_nea.quality.cells import text_of
-from secr_nea.quality.dates import exchanged, read_date
+from secr_nea.quality.corrections import (
+    Change,
+    Correction,
+    cell_of,
+    column_of,
+    correction_of,
+    held_by,
+    ids_of,
+    make,
+    rows_named,
+    swapped_text,
+)
 from secr_nea.quality.field_tables import FieldTables
 
 FORMAT = "secr_nea ledger of corrections, version 1"
-
-
-@dataclass(frozen=True)
-class Change:
-    """One cell, before and after.
-
-    Parameters
-    ----------
-    table : str
-    row : int
-        1 = first data row.
-    column : str
-        "" when the whole row is dropped.
-    was, now : str
-        Text of the cell; of a dropped row, what it held.
-    """
-
-    table: str
-    row: int
-    column: str
-    was: str
-    now: str
-
-
-@dataclass(frozen=True)
-class Correction:
-    """One decision: what was done, why, and which cells it changed.
-
-    Parameters
-    ----------
-    action : str
-    reason : str
-    changes : tuple of Change
-    """
-
-    action: str
-    reason: str
-    changes: tuple[Change, ...]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -125,10 +96,10 @@ class Ledger:
         tables = self._current()
         changes = []
         for role in roles:
-            column = _column(tables, table, role)
+            column = column_of(tables, table, role)
             for row in rows:
-                was = _cell(tables, table, row, column)
-                changes.append((table, row, column, _swapped_text(was, tables, table, row)))
+                was = cell_of(tables, table, row, column)
+                changes.append((table, row, column, swapped_text(was, tables, table, row)))
         return self._with("swap dates", reason, changes)
 
     def drop_rows(self, table: str, rows: Iterable[int], *, reason: str) -> Ledger:
@@ -159,8 +130,8 @@ class Ledger:
         Ledger
         """
         tables = self._current()
-        column = _column(tables, "detections", "sex")
-        rows = _rows_named(tables, "detections", "animal_id", animal)
+        column = column_of(tables, "detections", "sex")
+        rows = rows_named(tables, "detections", "animal_id", animal)
         return self._with("set sex", reason, [("detections", row, column, sex) for row in rows])
 
     def merge_animals(self, animals: Sequence[str], *, into: str, reason: str) -> Ledger:
@@ -226,8 +197,8 @@ class Ledger:
         """
         tables = self._current()
         first, second = ("x", "y") if tables.has("traps", "x") else ("lon", "lat")
-        places = {_column(tables, "traps", first): x, _column(tables, "traps", second): y}
-        rows = _rows_named(tables, "traps", "trap_id", trap)
+        places = {column_of(tables, "traps", first): x, column_of(tables, "traps", second): y}
+        rows = rows_named(tables, "traps", "trap_id", trap)
         changes = [
             ("traps", row, name, str(value)) for row in rows for name, value in places.items()
         ]
@@ -259,9 +230,9 @@ class Ledger:
         changes = []
         for old, new in names.items():
             hits = [
-                (table, row, _column(tables, table, role), new)
+                (table, row, column_of(tables, table, role), new)
                 for table in homes
-                for row in _rows_named(tables, table, role, old, needed=False)
+                for row in rows_named(tables, table, role, old, needed=False)
             ]
             if not hits:
                 known = dict.fromkeys(str(n) for table in homes for n in tables.text(table, role))
@@ -286,7 +257,7 @@ class Ledger:
             raise DataError(f"{action}: give a reason. Without one nobody can follow the decision.")
         tables = self._current()
         made = tuple(
-            Change(table, int(row), column, _held(tables, table, int(row), column), now)
+            Change(table, int(row), column, held_by(tables, table, int(row), column), now)
             for table, row, column, now in changes
         )
         if not made:
@@ -315,7 +286,7 @@ class Ledger:
         raw = {name: frame.astype(object) for name, frame in tables.raw.items()}
         for number, correction in enumerate(self.corrections, start=1):
             for change in correction.changes:
-                _make(raw, change, f"correction {number} ({correction.action})")
+                make(raw, change, f"correction {number} ({correction.action})")
         return tables.with_raw(raw)
 
     def individuals(self, tables: FieldTables | None = None) -> pd.DataFrame:
@@ -336,8 +307,8 @@ class Ledger:
         if raw is None:
             raise DataError("Give the raw tables: ledger.individuals(tables).")
         final = self.apply(raw)
-        before = _ids(raw)
-        after = _ids(final)
+        before = ids_of(raw)
+        after = ids_of(final)
         given_up = {
             change.was: (correction.action, change.now)
             for correction in self.corrections
@@ -415,7 +386,7 @@ class Ledger:
             raise DataError(f"There is no ledger {str(path)!r} (looked from {str(Path.cwd())!r}).")
         try:
             content = json.loads(source.read_text(encoding="utf-8"))
-            corrections = tuple(_correction(item) for item in content["corrections"])
+            corrections = tuple(correction_of(item) for item in content["corrections"])
         except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise DataError(
                 f"{source.name} is no ledger of corrections: {type(error).__name__} {error}."
@@ -431,134 +402,3 @@ class Ledger:
 
     def _repr_html_(self) -> str:
         return str(self.to_dataframe().to_html(index=False, border=0))
-
-
-def _correction(item: Mapping[str, Any]) -> Correction:
-    changes = tuple(
-        Change(
-            str(change["table"]), int(change["row"]), str(change["column"]),
-            str(change["was"]), str(change["now"]),
-        )
-        for change in item["changes"]
-    )  # fmt: skip
-    return Correction(str(item["action"]), str(item["reason"]), changes)
-
-
-def _ids(tables: FieldTables) -> pd.Series:
-    """Animal ids of the detections by row number."""
-    return pd.Series(
-        tables.text("detections", "animal_id"), index=tables.raw["detections"].index, dtype=object
-    )
-
-
-def _column(tables: FieldTables, table: str, role: str) -> str:
-    if table not in tables.raw:
-        raise DataError(f"There is no table {table!r}; there is {_checks.listed(tables.raw)}.")
-    if not tables.has(table, role):
-        raise DataError(f"The {table} table has no column for {role!r}.")
-    return tables.columns[table][role]
-
-
-def _frame_with(
-    tables: Mapping[str, pd.DataFrame], table: str, row: int, where: str
-) -> pd.DataFrame:
-    if table not in tables:
-        raise DataError(f"{where}: there is no table {table!r}; there is {_checks.listed(tables)}.")
-    frame = tables[table]
-    if row not in frame.index:
-        raise DataError(
-            f"{where}: the {table} table has no row {row} (it was never there, was dropped before, "
-            "or the file has changed)."
-        )
-    return frame
-
-
-def _cell(tables: FieldTables, table: str, row: int, column: str) -> object:
-    frame = _frame_with(tables.raw, table, row, "ledger")
-    if column not in frame.columns:
-        raise DataError(f"The {table} table has no column {column!r}"
-                        f"{_checks.did_you_mean(column, map(str, frame.columns))}.")  # fmt: skip
-    value: object = frame.at[row, column]
-    return value
-
-
-def _held(tables: FieldTables, table: str, row: int, column: str) -> str:
-    """Text of a cell, or of all cells of a row."""
-    if column:
-        return text_of(_cell(tables, table, row, column))
-    return _row_text(_frame_with(tables.raw, table, row, "ledger"), row)
-
-
-def _row_text(frame: pd.DataFrame, row: int) -> str:
-    return " | ".join(text_of(cell) for cell in frame.loc[[row]].to_numpy(dtype=object)[0])
-
-
-def _rows_named(
-    tables: FieldTables, table: str, role: str, name: str, *, needed: bool = True
-) -> list[int]:
-    """Rows whose id is spelt exactly so, or so without the spaces around it."""
-    if not tables.has(table, role):
-        return []
-    cells = [text_of(cell) for cell in tables.cells(table, role)]
-    exact = [
-        row for row, cell in zip(tables.rows(table).tolist(), cells, strict=True) if cell == name
-    ]
-    rows = exact or [
-        row
-        for row, cell in zip(tables.rows(table).tolist(), cells, strict=True)
-        if cell.strip() == name
-    ]
-    if needed and not rows:
-        known = dict.fromkeys(cell.strip() for cell in cells)
-        raise DataError(
-            f"The {table} table has no {role.partition('_')[0]} {name!r}"
-            f"{_checks.did_you_mean(name, known)}."
-        )
-    return rows
-
-
-def _swapped_text(cell: object, tables: FieldTables, table: str, row: int) -> str:
-    order = tables.orders.get(table, "dmy")
-    read = read_date(cell, order)
-    if read is None:
-        other = read_date(cell, "mdy" if order == "dmy" else "dmy")
-        turned = None if other is None else other.when
-    else:
-        turned = exchanged(read.when)
-    if turned is None:
-        raise DataError(
-            f"{table}, row {row}: day and month of {text_of(cell)!r} cannot be exchanged."
-        )
-    return turned.isoformat(sep=" ") if (read or other).has_time else turned.date().isoformat()  # type: ignore[union-attr]
-
-
-def _make(raw: dict[str, pd.DataFrame], change: Change, where: str) -> None:
-    """Make one change in place, after a check that the cell still holds what it held."""
-    frame = _frame_with(raw, change.table, change.row, where)
-    if change.column and change.column not in frame.columns:
-        raise DataError(f"{where}: the {change.table} table has no column {change.column!r}.")
-    old = frame.at[change.row, change.column] if change.column else None
-    held = text_of(old) if change.column else _row_text(frame, change.row)
-    if held != change.was:
-        raise DataError(
-            f"{where}: {change.table}, row {change.row}"
-            f"{f', column {change.column!r}' if change.column else ''} holds {held!r}, but held "
-            f"{change.was!r} when the correction was written. The table has changed: check the "
-            "correction and write it anew."
-        )
-    if not change.column:
-        raw[change.table] = frame.drop(index=change.row)
-    else:
-        frame.at[change.row, change.column] = _like(old, change.now)
-
-
-def _like(old: object, text: str) -> Any:
-    """The new text as the type that the cell had, where it can be."""
-    try:
-        if isinstance(old, pd.Timestamp):
-            return pd.Timestamp(text)
-        if isinstance(old, float | int) and not isinstance(old, bool):
-            return float(text)
-    except ValueError:
-        pass
-    return text

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 import itertools
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from secr_nea.capture_tables import PLACEHOLDERS
@@ -81,7 +81,8 @@ def one_letter_apart(names: Sequence[str]) -> list[tuple[str, str]]:
     """Pairs of ids that differ by one letter that was left out, added, mistaken or exchanged.
 
     Serial names stay apart: ids that differ in a digit or in the last letter are no pair, nor are
-    short ones.
+    short ones, nor words that stand in several ids each (``North1, North2, Nortb1, Nortb2``): these
+    are names of groups.
 
     Examples
     --------
@@ -89,46 +90,37 @@ def one_letter_apart(names: Sequence[str]) -> list[tuple[str, str]]:
     [('Scarface', 'Scarfase')]
     """
     keys = {name: spelling_key(name) for name in dict.fromkeys(names)}
-    return [
-        (a, b)
-        for a, b in itertools.combinations(keys, 2)
-        if keys[a] != keys[b] and _is_slip(keys[a], keys[b])
-    ]
+    words = Counter(word for key in keys.values() for word in key)
+    pairs = []
+    for a, b in itertools.combinations(keys, 2):
+        word = _different_word(keys[a], keys[b])
+        if word is not None and _one_slip(*word) and min(words[w] for w in word) == 1:
+            pairs.append((a, b))
+    return pairs
 
 
-def _is_slip(a: tuple[str, ...], b: tuple[str, ...]) -> bool:
+def _different_word(a: tuple[str, ...], b: tuple[str, ...]) -> tuple[str, str] | None:
+    """The one word in which two ids differ, if it is one, of letters, and long enough."""
     if len(a) != len(b):
-        return False
+        return None
     different = [(x, y) for x, y in zip(a, b, strict=True) if x != y]
-    if len(different) != 1:
-        return False
-    x, y = different[0]
-    if x.isdecimal() or y.isdecimal() or min(len(x), len(y)) < SHORTEST_NAME:
-        return False
-    return _one_slip(x, y)
+    if len(different) != 1 or min(map(len, different[0])) < SHORTEST_NAME:
+        return None
+    return None if any(word.isdecimal() for word in different[0]) else different[0]
 
 
 def _one_slip(x: str, y: str) -> bool:
     """One edit or exchange of neighbours, but none that only changes or adds the last letter."""
-    edits = [
-        step
-        for step in difflib.SequenceMatcher(None, x, y, autojunk=False).get_opcodes()
-        if step[0] != "equal"
-    ]
-    if len(x) == len(y):
-        places = [i for i in range(len(x)) if x[i] != y[i]]
-        if len(places) == 1:
-            return places[0] < len(x) - 1
-        return (
-            len(places) == 2
-            and places[1] == places[0] + 1
-            and x[places[0]] == y[places[1]]
-            and x[places[1]] == y[places[0]]
-        )
-    longer, shorter = (x, y) if len(x) > len(y) else (y, x)
-    if len(longer) - len(shorter) != 1 or len(edits) != 1:
+    longer, shorter = (x, y) if len(x) >= len(y) else (y, x)
+    if len(longer) == len(shorter) + 1:
+        return any(longer[:i] + longer[i + 1 :] == shorter for i in range(len(longer) - 1))
+    if len(longer) != len(shorter):
         return False
-    return not longer.startswith(shorter)
+    places = [i for i in range(len(x)) if x[i] != y[i]]
+    if len(places) == 1:
+        return places[0] < len(x) - 1
+    i = places[0]
+    return places == [i, i + 1] and x[i : i + 2] == y[i + 1] + y[i]
 
 
 SEX_WORDS = {
