@@ -1,9 +1,11 @@
+# ruff: noqa: E501
 """Every kind of finding has a file that triggers it, with the right rows, and a clean twin."""
 
 from __future__ import annotations
 
 import json
 from functools import cache
+from pathlib import Path
 
 import findings_files
 import pytest
@@ -63,3 +65,11 @@ def test_clean_twin_has_no_finding(case):
 
 def test_every_kind_has_a_case():
     assert {expected(case)["kind"] for case in CASES} == set(KINDS) - ONLY_SURVEYS
+
+
+def test_docs_explain_every_kind_as_the_library_does():
+    page = Path(__file__).parents[1] / "docs" / "checking_data.md"
+    text = " ".join(page.read_text(encoding="utf-8").split())
+    for name, kind in KINDS.items():
+        told = f"`{name}` ({kind.severity}) : {kind.what} *Why it matters:* {kind.why} *Cure:* {kind.cure}"
+        assert " ".join(told.split()) in text

@@ -54,6 +54,7 @@ class Correction:
 
 
 def correction_of(item: Mapping[str, Any]) -> Correction:
+    """Correction from what a ledger file holds; KeyError or TypeError when it is none."""
     changes = tuple(
         Change(
             str(change["table"]), int(change["row"]), str(change["column"]),
@@ -72,6 +73,7 @@ def ids_of(tables: FieldTables) -> pd.Series:
 
 
 def column_of(tables: FieldTables, table: str, role: str) -> str:
+    """Column of a role; DataError when the table has none."""
     if table not in tables.raw:
         raise DataError(f"There is no table {table!r}; there is {_checks.listed(tables.raw)}.")
     if not tables.has(table, role):
@@ -94,6 +96,7 @@ def _frame_with(
 
 
 def cell_of(tables: FieldTables, table: str, row: int, column: str) -> object:
+    """Cell of a raw table; DataError when there is no such row or column."""
     frame = _frame_with(tables.raw, table, row, "ledger")
     if column not in frame.columns:
         raise DataError(f"The {table} table has no column {column!r}"
@@ -138,6 +141,7 @@ def rows_named(
 
 
 def swapped_text(cell: object, tables: FieldTables, table: str, row: int) -> str:
+    """Date of a cell with day and month exchanged, year first; DataError when that is no date."""
     order = tables.orders.get(table, "dmy")
     read = read_date(cell, order)
     if read is None:

@@ -213,7 +213,7 @@ def field_tables(
 def _same_traps(
     raw: Mapping[str, pd.DataFrame], meaning: Mapping[str, dict[str, str]]
 ) -> dict[str, str]:
-    """Columns of the traps, with the trap id that the detections use where there are several ids."""
+    """Columns of the traps, with the trap id that the detections use where there are several."""
     used = {text_of(c).strip() for c in raw["detections"][meaning["detections"]["trap_id"]]} - {""}
     traps = raw["traps"]
 
