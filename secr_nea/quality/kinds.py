@@ -293,7 +293,7 @@ KINDS: dict[str, Kind] = {
         "Correct the effort if the camera worked; else drop the trap or say in the note why.",
     ),
     "effort-against-dates": Kind(
-        "Effort and the days from start to end differ by more than one (more days than possible: an error).",
+        "Effort and dates differ by more than a day (more days than possible: an error).",
         "warning",
         "The effort does not follow from the dates. More days than between set-up and retrieval "
         "are impossible; fewer are right only if the camera failed.",
@@ -425,7 +425,7 @@ KINDS: dict[str, Kind] = {
     ),
     # --- enough for SECR?
     "too-few-detections": Kind(
-        "There are fewer than 8 animals, 10 recaptures or 5 animals at two traps (none at two traps: an error).",
+        "Fewer than 8 animals, 10 recaptures or 5 animals at two traps (none there: an error).",
         "warning",
         "Density needs animals that were seen again, and at other traps: without them sigma is "
         "unknown. Estimates from so few are imprecise or impossible.",

@@ -260,8 +260,9 @@ class Ledger:
             Change(table, int(row), column, held_by(tables, table, int(row), column), now)
             for table, row, column, now in changes
         )
+        made = tuple(change for change in made if not change.column or change.was != change.now)
         if not made:
-            raise DataError(f"{action}: no rows were given.")
+            raise DataError(f"{action}: no rows were given, or nothing would change.")
         return Ledger((*self.corrections, Correction(action, reason, made)), self.tables)
 
     # --- use

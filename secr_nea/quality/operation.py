@@ -271,7 +271,7 @@ class Operation:
         edges = np.minimum(begin + length * np.arange(number + 1), finish)
         table = np.array([overlap(pairs, edges) for pairs in self.intervals.values()])
         effort: FloatArray = _checks.read_only(table.round(9), np.float64)
-        words = "one occasion" if days is None else f"occasions of {days:g} days"
+        words = "One occasion" if days is None else f"Occasions of {days:g} days"
         return Effort(effort, self.trap_ids, edges, f"{self.rule} {words}, cut at {cut}.")
 
     def __repr__(self) -> str:

@@ -35,6 +35,13 @@ class SurveyWindow:
     mean_share: float
     camera_days: float
 
+    def __repr__(self) -> str:
+        return (
+            f"SurveyWindow({self.start} to {self.end}, {self.days} days, {self.worst_share:.0%} of "
+            f"stations on the worst day, {self.mean_share:.0%} on average, {self.camera_days:,.6g} "
+            "camera-days)"
+        )
+
 
 def choose_window(
     operation: Operation,
