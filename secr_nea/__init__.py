@@ -1,6 +1,7 @@
 """Spatially explicit capture-recapture for snow leopards, Amur tigers and Amur leopards."""
 
 from secr_nea import datasets, design, inference, plot, quality
+from secr_nea import datasets, design, inference, plot, terrain
 from secr_nea._numba import get_threads, set_threads
 from secr_nea._version import __version__
 from secr_nea.captures import CaptureHistory
@@ -40,6 +41,7 @@ from secr_nea.quality import (
     trap_array,
     window_curve,
 )
+from secr_nea.sharing import open_package, share, share_public
 from secr_nea.survey import Survey, as_surveys
 from secr_nea.traps import TrapArray
 
@@ -80,6 +82,7 @@ __all__ = [
     "inference",
     "log_likelihood",
     "log_likelihood_gradient",
+    "open_package",
     "plot",
     "quality",
     "read_captures",
@@ -90,6 +93,9 @@ __all__ = [
     "read_traps",
     "set_threads",
     "trap_array",
+    "share",
+    "share_public",
+    "terrain",
     "user_detection_function",
     "window_curve",
 ]

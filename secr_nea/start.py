@@ -10,12 +10,13 @@ from scipy.optimize import brentq
 from secr_nea._typing import FloatArray
 from secr_nea.detection import DetectionFunction, whole_range
 from secr_nea.individuals import LATENT
+from secr_nea.location_effects import is_location_word
 from secr_nea.model import Model
 from secr_nea.parameters import Parameter
 from secr_nea.quadrature import quadrature
 from secr_nea.searches import dimensions
 from secr_nea.survey import Survey
-from secr_nea.units import DENSITY_AREA_KM2, M2_PER_KM2
+from secr_nea.units import DENSITY_AREA_KM2, M2_PER_KM2, SIGMA_AT_UNIT_DENSITY
 
 _COARSE_POINTS = 400
 
@@ -82,7 +83,7 @@ def natural_start(model: Model, sigma: float) -> dict[str, float]:
     Returns
     -------
     dict of str to float
-        For ``D``, the detection parameters and, where it is used, ``a0``.
+        For ``D``, the detection parameters and, where they are used, ``a0`` and ``esa``.
     """
     function = model.detection
     scale, extra = shape_scale(function)
@@ -93,7 +94,7 @@ def natural_start(model: Model, sigma: float) -> dict[str, float]:
         is_distance = name == "w" or "lognormal" in function.name
         start[name] = extra * start["sigma"] if is_distance else extra
     for key, parameter in model.parameters.items():
-        if parameter.fixed is not None and key != "a0":
+        if parameter.fixed is not None and key not in ("a0", "esa"):
             start[key] = parameter.fixed
     hazards, areas = _unit_exposure(model, start)
     n_animals = sum(survey.n_animals for survey in model.surveys)
@@ -112,6 +113,13 @@ def natural_start(model: Model, sigma: float) -> dict[str, float]:
     known = _known_proportions(model)
     for c, parameter in enumerate(model.mixing_parameters, start=1):
         start[parameter.name] = known[c] / (known[0] + known[c])
+    if "sigmak" in model.parameters and "sigmak" not in start:
+        start["sigmak"] = start["sigma"] / SIGMA_AT_UNIT_DENSITY * np.sqrt(start["D"])
+    for name in model.parameters:
+        if is_location_word(name):
+            start[name] = 1.0
+    if "esa" in model.parameters:
+        start["esa"] = effective / len(model.surveys)
     if "a0" in model.parameters:
         start["a0"] = hazard * 2.0 * np.pi * start["sigma"] ** 2 / M2_PER_KM2
     return start
@@ -203,7 +211,7 @@ def coefficients_of(model: Model, natural: Mapping[str, float]) -> FloatArray:
     """
     start = np.zeros(model.n_coefficients)
     for name, parameter in model.parameters.items():
-        if parameter.fixed is None:
+        if parameter.fixed is None and not (name == "D" and model.is_relative):
             start[parameter.slice] = _nearest(parameter, natural[name])
     return start
 

@@ -7,10 +7,19 @@ from secr_nea.inference.density import density_surface, extrapolation
 from secr_nea.inference.derived import derived_density
 from secr_nea.inference.detectability import effective_sampling_area, pdot
 from secr_nea.inference.doubts import doubts
-from secr_nea.inference.mask_check import check_mask, effective_area_by_buffer
+from secr_nea.inference.mask_check import (
+    check_mask,
+    effective_area_by_buffer,
+    effective_area_by_spacing,
+)
+from secr_nea.inference.mixtures import profile_pmix
 from secr_nea.inference.prediction import predict, real_parameters
+from secr_nea.inference.relative import absolute_coefficients, absolute_density
+from secr_nea.inference.trend import rate_of_increase
 
 __all__ = [
+    "absolute_coefficients",
+    "absolute_density",
     "abundance",
     "activity_center",
     "check_mask",
@@ -21,9 +30,12 @@ __all__ = [
     "derived_density",
     "doubts",
     "effective_area_by_buffer",
+    "effective_area_by_spacing",
     "effective_sampling_area",
     "extrapolation",
     "pdot",
     "predict",
+    "profile_pmix",
+    "rate_of_increase",
     "real_parameters",
 ]
