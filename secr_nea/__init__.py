@@ -1,7 +1,6 @@
 """Spatially explicit capture-recapture for snow leopards, Amur tigers and Amur leopards."""
 
-from secr_nea import datasets, design, inference, plot, quality
-from secr_nea import datasets, design, inference, plot, terrain
+from secr_nea import datasets, design, inference, plot, quality, terrain
 from secr_nea._numba import get_threads, set_threads
 from secr_nea._version import __version__
 from secr_nea.captures import CaptureHistory
@@ -92,10 +91,10 @@ __all__ = [
     "read_surveys",
     "read_traps",
     "set_threads",
-    "trap_array",
     "share",
     "share_public",
     "terrain",
+    "trap_array",
     "user_detection_function",
     "window_curve",
 ]

@@ -206,6 +206,9 @@ def cases():
     yield case("x-y-swapped", (changed(t, 11, x=t[10]["y"], y=t[10]["x"]), d), "traps", [11])
     all_swapped = [{**row, "x": row["y"], "y": row["x"]} for row in plain]
     yield case("x-y-swapped", (all_swapped, d), "traps", list(range(1, 25)), (plain, d))
+    degrees_only = without(t, "x", "y", "UTM Zone")
+    exchanged = [{**row, "Lat": row["Lon"], "Lon": row["Lat"]} for row in degrees_only]
+    yield case("x-y-swapped", (exchanged, d), "traps", list(range(1, 25)), (degrees_only, d))
     yield case("latitude-longitude-impossible", (changed(t, 2, Lat="421.15"), d), "traps", [2])
     mercator = without(projected(t, "EPSG:3857"), "UTM Zone")
     yield case("web-mercator", (mercator, d), "traps", list(range(1, 25)), (no_zone, d))

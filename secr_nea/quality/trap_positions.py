@@ -22,6 +22,10 @@ MOST_DEGREES = 10.0
 """An array in degrees is smaller than this; one in kilometres is usually larger."""
 
 
+FARTHEST_NORTH = 72.0
+"""No cat is trapped beyond this latitude: a whole table there has the two columns exchanged."""
+
+
 @dataclass(frozen=True)
 class TrapPositions:
     """Places of the rows of the traps table.
@@ -102,6 +106,8 @@ def _geographic(tables: FieldTables, lon_role: str, lat_role: str) -> TrapPositi
         said.append(found("latitude-longitude-impossible", "traps", rows[impossible], f"{seen}."))
     swapped = np.zeros(len(rows), dtype=bool)
     swapped[usable] = places.swapped_rows(lonlat[usable])
+    if usable.any() and (np.abs(lonlat[usable, 1]) > FARTHEST_NORTH).all():
+        swapped |= usable
     if swapped.any():
         said.append(_swapped(rows[swapped], lonlat[swapped], "longitude and latitude"))
         usable &= ~swapped
