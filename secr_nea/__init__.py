@@ -1,6 +1,7 @@
 """Spatially explicit capture-recapture for snow leopards, Amur tigers and Amur leopards."""
 
 from secr_nea import datasets, design, inference, plot, resampling, terrain
+from secr_nea import datasets, design, inference, plot, quality, terrain
 from secr_nea._numba import get_threads, set_threads
 from secr_nea._version import __version__
 from secr_nea.captures import CaptureHistory
@@ -23,12 +24,27 @@ from secr_nea.errors import (
 from secr_nea.fit import FitResult, fit
 from secr_nea.inference import MinimumCount, minimum_count
 from secr_nea.inference.comparison import ModelSet, compare
+from secr_nea.io.field_files import check, read_field_tables
 from secr_nea.io.searches import read_searches
 from secr_nea.io.tables import read_captures, read_mask, read_surveys, read_traps
 from secr_nea.likelihood import log_likelihood, log_likelihood_gradient
 from secr_nea.mask import HabitatMask
 from secr_nea.model import Model
 from secr_nea.model_sets import fit_models
+from secr_nea.quality import (
+    Effort,
+    FieldTables,
+    Finding,
+    Findings,
+    Ledger,
+    Operation,
+    capture_history,
+    choose_window,
+    field_tables,
+    independent_detections,
+    trap_array,
+    window_curve,
+)
 from secr_nea.sharing import open_package, share, share_public
 from secr_nea.survey import Survey, as_surveys
 from secr_nea.transboundary import Concordance, Transboundary, concordance, transboundary
@@ -43,6 +59,10 @@ __all__ = [
     "Concordance",
     "DataError",
     "DetectionFunction",
+    "Effort",
+    "FieldTables",
+    "Finding",
+    "Findings",
     "FitError",
     "FitResult",
     "FormulaError",
@@ -53,6 +73,10 @@ __all__ = [
     "Model",
     "ModelError",
     "ModelSet",
+    "Ledger",
+    "Model",
+    "ModelError",
+    "Operation",
     "SecrError",
     "SecrWarning",
     "Survey",
@@ -62,19 +86,26 @@ __all__ = [
     "as_surveys",
     "compare",
     "concordance",
+    "capture_history",
+    "check",
+    "choose_window",
     "datasets",
     "design",
     "detection_function",
+    "field_tables",
     "fit",
     "fit_models",
     "get_threads",
+    "independent_detections",
     "inference",
     "log_likelihood",
     "log_likelihood_gradient",
     "minimum_count",
     "open_package",
     "plot",
+    "quality",
     "read_captures",
+    "read_field_tables",
     "read_mask",
     "read_searches",
     "read_surveys",
@@ -85,5 +116,7 @@ __all__ = [
     "share_public",
     "terrain",
     "transboundary",
+    "trap_array",
     "user_detection_function",
+    "window_curve",
 ]
