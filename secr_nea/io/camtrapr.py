@@ -6,6 +6,7 @@ in Ecology and Evolution 7, 1457-1462.
 
 from __future__ import annotations
 
+import itertools
 import re
 from pathlib import Path
 from typing import Any
@@ -186,7 +187,7 @@ def _problems(table: Frame, dates: str, rows: list[int]) -> list[list[Interval]]
     for number in sorted({m[1] for name in table.columns if (m := PROBLEM.fullmatch(str(name)))}):
         names = f"Problem{number}_from", f"Problem{number}_to"
         _columns.require_columns(table, names, "stations")
-        (first, bare_first), (last, bare_last) = (
+        (first, _bare_first), (last, bare_last) = (
             parse_times(table[n].tolist(), dates, f"{n} of the stations table", rows, missing=True)
             for n in names
         )
@@ -225,7 +226,7 @@ def _from_matrix(matrix: Frame, keys: dict[str, list[str]]) -> Frame:
             )
         effort = np.array([_share(cell, row, days[k]) for k, cell in enumerate(cells)])
         cuts = [0, *(np.flatnonzero(np.diff(effort)) + 1), len(effort)]
-        for a, b in zip(cuts[:-1], cuts[1:], strict=True):
+        for a, b in itertools.pairwise(cuts):
             if b > a and effort[a] > 0:
                 made.append(
                     {**where, "start": days[a], "end": days[b - 1] + DAY, "share": effort[a]}

@@ -20,7 +20,7 @@ ISO = re.compile(rf"(\d{{4}})[-/.](\d{{1,2}})[-/.](\d{{1,2}}){CLOCK}\s*(Z|[+-]\d
 NUMERIC = re.compile(rf"(\d{{1,2}})[-/.\s](\d{{1,2}})[-/.\s](\d{{4}}){CLOCK}")
 NAMED = re.compile(rf"(\d{{1,2}})[-/.\s]*([A-Za-z]{{3,9}})[-/.,\s]*(\d{{4}}){CLOCK}")
 SERIAL = re.compile(r"\d{5}(\.\d+)?")
-MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
+MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 EXCEL_EPOCH = np.datetime64("1899-12-30", "s")
 FIRST_YEAR, LAST_YEAR = 1950, 2100
 
@@ -230,6 +230,6 @@ def zoned_times(texts: pd.Series, zone: dt.tzinfo | None, place: str) -> np.ndar
         parsed = parsed.dt.tz_convert(zone)
     local = parsed.dt.tz_localize(None).to_numpy().astype("datetime64[s]")
     years = local[~np.isnat(local)].astype("datetime64[Y]").astype(np.int64) + 1970
-    if years.size and not (FIRST_YEAR <= years.min() and years.max() <= LAST_YEAR):
+    if years.size and not (years.min() >= FIRST_YEAR and years.max() <= LAST_YEAR):
         raise DataError(f"{place} has times between the years {years.min()} and {years.max()}.")
     return np.asarray(local)

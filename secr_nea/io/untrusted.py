@@ -18,7 +18,7 @@ from typing import IO
 
 from secr_nea._checks import did_you_mean, listed
 from secr_nea._typing import PathLike
-from secr_nea.errors import DataError, SecrError
+from secr_nea.errors import DataError, SecrError, SecrWarning
 
 MEGABYTE = 1_000_000
 MAX_FILE = 4_000 * MEGABYTE
@@ -46,9 +46,10 @@ def refusing(place: object, what: str) -> Iterator[None]:
     DataError
         In place of any exception that is not the library's own.
     """
+    told: list[warnings.WarningMessage] = []
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
             yield
     except SecrError:
         raise
@@ -61,6 +62,12 @@ def refusing(place: object, what: str) -> Iterator[None]:
             f"{place} cannot be read as {what} ({type(error).__name__}: {told}). Is it complete, "
             "and of this format?"
         ) from None
+    # what parsers murmur is dropped, the library's own warnings are passed on
+    for message in told:
+        if issubclass(message.category, SecrWarning):
+            warnings.warn_explicit(
+                message.message, message.category, message.filename, message.lineno
+            )
 
 
 def existing_file(path: PathLike, what: str, limit: int = MAX_FILE) -> Path:
@@ -121,9 +128,11 @@ class Package:
             )
         with refusing(f"{self.path.name}/{name}", what):
             if self.is_zip:
-                with zipfile.ZipFile(self.path) as archive:
-                    with archive.open(self.prefix + name) as stream:
-                        yield stream
+                with (
+                    zipfile.ZipFile(self.path) as archive,
+                    archive.open(self.prefix + name) as stream,
+                ):
+                    yield stream
             else:
                 with (self.path / name).open("rb") as stream:
                     yield stream
