@@ -183,10 +183,12 @@ def _observations(
                 "operated."
             )
         start, end = (
-            operation[edge].to_numpy()[own].astype("datetime64[s]") for edge in ("start", "end")
+            operation[edge].to_numpy()[own].astype("datetime64[s]").astype(np.int64)
+            for edge in ("start", "end")
         )
         time = np.datetime64(row["time"], "s")
-        away = np.maximum(start - time, time - end)
+        seconds = int(time.astype(np.int64))
+        away = np.maximum(start - seconds, seconds - end)
         at = _iso(time, zone)
         sex = row.get("sex")
         for k in range(int(row.get("count", 1) or 1)):
@@ -283,8 +285,8 @@ def dated_tables(survey: Survey, start: str, *, occasion_days: int | None = None
     try:
         begin = pd.Timestamp(start).normalize()
     except (ValueError, TypeError):
-        begin = pd.NaT
-    if begin is pd.NaT or begin.tzinfo is not None:
+        begin = None
+    if begin is None or pd.isna(begin) or begin.tzinfo is not None:
         raise DataError(f"start must be a date such as '2024-03-01'; got {start!r}.")
     length = int(np.ceil(traps.effort.max())) if occasion_days is None else int(occasion_days)
     if traps.effort.max() > length:

@@ -26,6 +26,15 @@ REQUIRED = (
     "individualID",
 )
 OPTIONAL = ("lifeStage", "sex")
+REPEATING = (
+    "deploymentID",
+    "observationLevel",
+    "observationType",
+    "scientificName",
+    "individualID",
+    "lifeStage",
+    "sex",
+)
 EVENT_COLUMNS = ("event",)
 MISSING = ("", "NA", "NaN")
 LEVELS = ("event", "media")
@@ -64,13 +73,15 @@ def read_observations(
     place = f"{package.path.name}/{name}"
     kept, n_rows, species_seen, stages_left = [], 0, Counter[str](), Counter[str]()
     with package.open(name, "observations table") as stream:
-        for piece in read_columns(stream, place, "observations", REQUIRED, OPTIONAL):
+        for piece in read_columns(
+            stream, place, "observations", REQUIRED, OPTIONAL, repeating=REPEATING
+        ):
             n_rows += len(piece)
             _check_levels(piece, place)
             named = ~piece["individualID"].isin(MISSING)
             named &= piece["observationType"].isin(("animal", *MISSING))
             piece = piece[named]
-            species_seen.update(piece["scientificName"].value_counts().to_dict())
+            species_seen.update(Counter(piece["scientificName"].tolist()))
             if species is not None:
                 piece = piece[piece["scientificName"] == species]
             wanted = (
@@ -78,7 +89,7 @@ def read_observations(
                 if life_stages is None
                 else piece["lifeStage"].isin(life_stages)
             )
-            stages_left.update(piece.loc[~wanted, "lifeStage"].value_counts().to_dict())
+            stages_left.update(Counter(piece.loc[~wanted, "lifeStage"].tolist()))
             kept.append(_compact(piece[wanted]))
     found = _joined(kept)
     _check_species(species, species_seen, place)

@@ -25,6 +25,7 @@ def read_columns(
     required: Sequence[str],
     optional: Sequence[str] = (),
     *,
+    repeating: Sequence[str] = (),
     chunk: int = CHUNK,
 ) -> Iterator[pd.DataFrame]:
     """Pieces of a CSV table with the columns that are needed.
@@ -38,6 +39,8 @@ def read_columns(
         Kind of table, for messages.
     required, optional : sequence of str
         Columns; optional ones that are absent come as empty text.
+    repeating : sequence of str
+        Columns with few different words: they come as categories, which are small and quick.
     chunk : int
         Rows of a piece.
 
@@ -63,7 +66,7 @@ def read_columns(
                 text,
                 names=header,
                 usecols=present,
-                dtype=str,
+                dtype={name: "category" if name in repeating else str for name in present},
                 keep_default_na=False,
                 na_filter=False,
                 chunksize=chunk,

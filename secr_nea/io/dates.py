@@ -95,9 +95,8 @@ def parse_times(
 def _one(cell: object, order: str) -> tuple[np.datetime64, bool]:
     """One cell; ValueError when it is no date."""
     if isinstance(cell, dt.datetime | np.datetime64):
-        if isinstance(cell, dt.datetime) and cell.tzinfo is not None:
-            cell = cell.replace(tzinfo=None)
-        stamp = np.datetime64(cell, "s")
+        naive = cell.replace(tzinfo=None) if isinstance(cell, dt.datetime) else cell
+        stamp: np.datetime64 = np.array([naive], dtype="datetime64[s]")[0]
         return _plausible(stamp), bool(stamp == stamp.astype("datetime64[D]"))
     if isinstance(cell, dt.date):
         return _plausible(np.datetime64(cell, "s")), True
@@ -113,8 +112,8 @@ def _one(cell: object, order: str) -> tuple[np.datetime64, bool]:
     match = NUMERIC.fullmatch(text)
     if not match:
         raise ValueError(text)
-    day, month = (match[1], match[2]) if order == "dmy" else (match[2], match[1])
-    return _built(match[3], month, day, match.groups()[3:7])
+    first, second = (match[1], match[2]) if order == "dmy" else (match[2], match[1])
+    return _built(match[3], second, first, match.groups()[3:7])
 
 
 def _built(

@@ -176,7 +176,8 @@ def _coordinates(
         )
     given = as_crs(crs)
     is_source = given is not None and given.is_geographic
-    system, target = (given, None) if is_source else (projections.WGS84, given)
+    system = given if given is not None and is_source else projections.WGS84
+    target = None if is_source else given
     xy, local = projections.to_metres(numbers["longitude"], numbers["latitude"], system, target)
     return xy, local, [f"Degrees were projected to: {local.name}."]
 

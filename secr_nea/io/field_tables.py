@@ -13,7 +13,7 @@ import pyproj
 from secr_nea import _checks
 from secr_nea._crs import describe
 from secr_nea._printing import facts_html
-from secr_nea._typing import FloatArray
+from secr_nea._typing import BoolArray
 from secr_nea.captures import CaptureHistory
 from secr_nea.errors import DataError
 from secr_nea.io import operation as operating
@@ -373,8 +373,8 @@ def _day(value: Any) -> pd.Timestamp:
     try:
         stamp = pd.Timestamp(value)
     except (ValueError, TypeError):
-        stamp = pd.NaT
-    if stamp is pd.NaT or stamp.tzinfo is not None:
+        stamp = None
+    if stamp is None or pd.isna(stamp) or stamp.tzinfo is not None:
         raise DataError(f"window must be two local dates, such as '2024-03-01'; got {value!r}.")
     return stamp
 
@@ -442,7 +442,8 @@ def _inside(
             f"{edges[-1]}) left out.",
             stacklevel=5,
         )
-    return frame[~beyond]
+    kept: pd.DataFrame = frame[~beyond]
+    return kept
 
 
 def _independent(frame: pd.DataFrame, minutes: float | None, detector: str) -> pd.DataFrame:
@@ -466,10 +467,11 @@ def _independent(frame: pd.DataFrame, minutes: float | None, detector: str) -> p
                 stacklevel=5,
             )
         return frame
-    return frame.drop(index=ordered.index[close])
+    rest: pd.DataFrame = frame.drop(index=ordered.index[close])
+    return rest
 
 
-def _close(ordered: pd.DataFrame, seconds: float) -> FloatArray:
+def _close(ordered: pd.DataFrame, seconds: float) -> BoolArray:
     """Which rows follow a kept one of the same animal and trap within some seconds."""
     time = ordered["time"].to_numpy().astype("datetime64[s]").astype(np.int64)
     animal, trap = (ordered[name].to_numpy(dtype=object) for name in ("animal_id", "trap_id"))

@@ -151,7 +151,7 @@ def _one_trap(
     per_day = rate.sum(axis=0) if add else rate.max(axis=0, initial=0.0)
     occasion = np.searchsorted(edges, cuts[:-1], side="right") - 1
     days = per_day * np.diff(cuts) / 86_400.0
-    return np.bincount(occasion, weights=days, minlength=len(edges) - 1)
+    return np.bincount(occasion, weights=days, minlength=len(edges) - 1).astype(np.float64)
 
 
 def outside_operation(detections: pd.DataFrame, operation: pd.DataFrame) -> FloatArray:

@@ -97,7 +97,7 @@ def _converted(content: bytes) -> Any:
     types = rdata.parser.RObjectType
     skipped = (types.CLO, types.ENV, types.BCODE, types.EXTPTR, types.LANG)
 
-    class Converter(rdata.conversion.SimpleConverter):  # type: ignore[misc]
+    class Converter(rdata.conversion.SimpleConverter):
         """Without code: functions, environments and calls are left out."""
 
         def _convert_next(self, obj: Any) -> Any:
@@ -107,7 +107,7 @@ def _converted(content: bytes) -> Any:
             return super()._convert_next(obj)
 
     parsed = rdata.parser.parse_data(content, extension="")
-    constructors = {name: _kept(name) for name in KEPT_CLASSES}
+    constructors: dict[str | bytes, Any] = {name: _kept(name) for name in KEPT_CLASSES}
     constructors |= {"data.frame": _frame, "factor": _factor}
     return Converter(
         constructor_dict=constructors, default_encoding="utf-8", force_default_encoding=False
@@ -125,12 +125,14 @@ def _classes(attributes: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(str(name) for name in np.atleast_1d(attributes.get("class", ())))
 
 
-def _factor(value: Any, attributes: Mapping[str, Any]) -> pd.Categorical:
+def _factor(value: Any, attributes: Mapping[str, Any]) -> Any:
     codes = np.ma.filled(np.ma.masked_invalid(np.ma.asarray(value, dtype=float)), 0).astype(int) - 1
     levels = [str(level) for level in np.atleast_1d(attributes.get("levels", ()))]
     if codes.size and (codes.max() >= len(levels) or codes.min() < -1):
         raise DataError("A factor has codes beyond its levels.")
-    return pd.Categorical.from_codes(codes.tolist(), categories=levels)
+    return pd.Categorical.from_codes(
+        list(codes.tolist()), categories=pd.Index(levels, dtype=object)
+    )
 
 
 def _frame(value: Any, attributes: Mapping[str, Any]) -> RValue:
@@ -167,8 +169,9 @@ def _column(cells: Any) -> Any:
     if isinstance(cells, pd.Categorical):
         return pd.Series(cells.astype(object))
     if isinstance(cells, np.ma.MaskedArray):
-        filled = cells.astype(float).filled(np.nan) if cells.dtype.kind in "iub" else cells.data
-        return np.asarray(filled)
+        if cells.dtype.kind in "iub":
+            return np.ma.filled(cells.astype(float), np.nan)
+        return np.asarray(cells.data)
     return np.asarray(cells)
 
 

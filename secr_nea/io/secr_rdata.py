@@ -295,8 +295,8 @@ def _detector(attributes: Mapping[str, Any]) -> str:
     words = list(dict.fromkeys(str(word) for word in np.atleast_1d(attributes.get("detector", ()))))
     if len(words) != 1 or words[0] not in DETECTORS:
         raise DataError(
-            f"Detector {_checks.listed(words) or 'unknown'} of the R file has no counterpart; known "
-            f"are {_checks.listed(DETECTORS)}."
+            f"Detector {_checks.listed(words) or 'unknown'} of the R file has no counterpart; "
+            f"known are {_checks.listed(DETECTORS)}."
         )
     return DETECTORS[words[0]]
 

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from secr_nea import _checks
 from secr_nea._version import __version__
@@ -68,11 +67,11 @@ def _columns(survey: Survey) -> list[str]:
     return [re.sub(r"\s+", "_", name) for name in (*map(str, traps.covariates.columns), *varying)]
 
 
-def _levels(tables: Sequence[pd.DataFrame | Mapping[str, Any]]) -> str:
+def _levels(tables: Sequence[Any]) -> str:
     """R list of the levels of each factor, in alphabetical order, over all surveys."""
     found: dict[str, set[str]] = {}
     for table in tables:
-        for name in table:
+        for name in table:  # a DataFrame or a mapping
             values = np.asarray(table[name]).ravel()
             if _checks.is_categorical(values):
                 simple = words.simple_names(_checks.levels(values), "level").values()
@@ -110,8 +109,9 @@ def _data(surveys: Sequence[Survey], sessions: Mapping[str, str]) -> str:
     ]
     names = ["session", "animal", "occasion", *where, *map(_plain, animal)]
     types = ", ".join([*map(words.quoted, classes), *["NA"] * len(animal)])
+    trap_tables = [*(s.traps.covariates for s in surveys), *_varying_levels(surveys)]
     lines = [
-        f"trap_levels <- {_levels([*(s.traps.covariates for s in surveys), *_varying_levels(surveys)])}",
+        f"trap_levels <- {_levels(trap_tables)}",
         f"mask_levels <- {_levels([s.mask.covariates for s in surveys])}",
         f"animal_levels <- {_levels([s.captures.covariates for s in surveys])}",
         f'captures <- read.table("captures.txt", col.names = {words.vector(names)},',

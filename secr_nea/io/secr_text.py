@@ -113,7 +113,10 @@ def read_secr_text(
         seen = seen.drop(columns=SESSION, errors="ignore")
         made = {"": next(iter(made.values()))}
     else:
-        made = {name: tuple(t.assign(session=name) for t in pair) for name, pair in made.items()}
+        made = {
+            name: (pair[0].assign(session=name), pair[1].assign(session=name))
+            for name, pair in made.items()
+        }
     places, effort = (pd.concat([pair[i] for pair in made.values()]) for i in (0, 1))
     if not len(effort) and n_occasions is None:
         n_occasions = int(seen["occasion"].max()) if len(seen) else 1
@@ -139,8 +142,8 @@ def _match(made: Mapping[str, Any], sessions: Sequence[str]) -> None:
     unknown = [name for name in sessions if name not in made]
     if unknown:
         raise DataError(
-            f"The captures name sessions without traps: {_checks.listed(map(repr, unknown))}; there "
-            f"are traps of {_checks.listed(map(repr, made))}. Sessions are matched by name."
+            f"The captures name sessions without traps: {_checks.listed(map(repr, unknown))}; "
+            f"there are traps of {_checks.listed(map(repr, made))}. Sessions are matched by name."
         )
 
 
@@ -314,8 +317,8 @@ def _captures_of(
     if bad:
         raise DataError(
             f"{place}: {n} words are needed (session, animal, occasion, {', '.join(where)}"
-            f"{''.join(f', {name}' for name in covariates)}), not so in line {_checks.listed(bad)}. "
-            "Give animal_covariates= when there are more columns."
+            f"{''.join(f', {name}' for name in covariates)}), not so in line "
+            f"{_checks.listed(bad)}. Give animal_covariates= when there are more columns."
         )
     occasion = [number_at(line, 2, place) for line in lines]
     lost = [line.number for line, s in zip(lines, occasion, strict=True) if s < 0]

@@ -121,7 +121,7 @@ def _vertices(traps: TrapArray, k: int) -> np.ndarray:
     shape = traps.searches[k]
     if shape is None:
         return traps.xy[k : k + 1]
-    if shape.geom_type not in ("Polygon", "LineString") or getattr(shape, "interiors", ()):
+    if shape.geom_type not in ("Polygon", "LineString") or len(getattr(shape, "interiors", [])):
         raise DataError(
             f"Search {traps.ids[k]!r} has holes or several parts, which R's text files cannot "
             "hold. Divide it into simple polygons or lines."

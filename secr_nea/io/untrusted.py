@@ -57,9 +57,9 @@ def refusing(place: object, what: str) -> Iterator[None]:
         raise DataError(f"{place} is too large to be read as {what} in this memory.") from None
     except Exception as error:
         # the last resort for files of strangers: parsers raise what they like
-        told = " ".join(str(error).split())[:200] or "no reason given"
+        reason = " ".join(str(error).split())[:200] or "no reason given"
         raise DataError(
-            f"{place} cannot be read as {what} ({type(error).__name__}: {told}). Is it complete, "
+            f"{place} cannot be read as {what} ({type(error).__name__}: {reason}). Is it complete, "
             "and of this format?"
         ) from None
     # what parsers murmur is dropped, the library's own warnings are passed on
@@ -183,7 +183,7 @@ def open_package(path: PathLike, what: str, *, root: str | None = None) -> Packa
 def _files_of(folder: Path) -> tuple[str, ...]:
     """Files of a folder and its folders, without those that links lead out of it to."""
     top = folder.resolve()
-    found = []
+    found: list[str] = []
     for file in folder.rglob("*"):
         if len(found) > MAX_MEMBERS:
             raise DataError(f"{folder} holds more than {MAX_MEMBERS:,} files; name a smaller one.")

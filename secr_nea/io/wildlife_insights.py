@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -110,9 +111,7 @@ def _refuse_fuzzed(table: pd.DataFrame, place: str) -> None:
         )
 
 
-def _places(
-    deployments: pd.DataFrame, crs: CRSLike | None, place: str
-) -> tuple[pd.DataFrame, object]:
+def _places(deployments: pd.DataFrame, crs: CRSLike | None, place: str) -> tuple[pd.DataFrame, Any]:
     """One row for each place; ``deployments`` gets a column trap_id."""
     longitude, latitude = (
         numbers_of(deployments[name], f"{place}: {name}") for name in ("longitude", "latitude")
