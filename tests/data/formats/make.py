@@ -79,9 +79,7 @@ def _place(name: str) -> tuple[float, float]:
 
 def _deployment_of(station: str, day: int) -> int:
     """Position of the first deployment of a station that covers a day."""
-    return next(
-        k for k, (s, _, a, b) in enumerate(DEPLOYMENTS) if s == station and a <= day <= b
-    )
+    return next(k for k, (s, _, a, b) in enumerate(DEPLOYMENTS) if s == station and a <= day <= b)
 
 
 def camtrap_dp() -> None:
@@ -108,7 +106,9 @@ def camtrap_dp() -> None:
         rows.append([f"o{k}", dep, "", f"e{k}", f"{local}Z", f"{end}Z", "event", *what])
         for j in range(2):
             at = local + np.timedelta64(20 * j, "s")
-            rows.append([f"o{k}m{j}", dep, f"m{k}.{j}", f"e{k}", f"{at}Z", f"{at}Z", "media", *what])
+            rows.append(
+                [f"o{k}m{j}", dep, f"m{k}.{j}", f"e{k}", f"{at}Z", f"{at}Z", "media", *what]
+            )
     at = "2024-03-03T10:00:00Z"
     other = [["ox", "dep0", "", "ex", at, at, "event", "animal", "Capra sibirica", 3, "", "", ""]]
     other += [["oy", "dep0", "", "ey", at, at, "event", "blank", "", "", "", "", ""]]
@@ -142,7 +142,9 @@ def wildlife_insights() -> None:
     for animal, station, day, hour in DETECTIONS:
         dep = f"dep{_deployment_of(station, day)}"
         time = f"2024-03-{day:02d} {hour:02d}:00:00"
-        rows.append([9, dep, f"i{len(rows)}", 0, genus, word, time, "adult", SEX[animal], 1, animal])
+        rows.append(
+            [9, dep, f"i{len(rows)}", 0, genus, word, time, "adult", SEX[animal], 1, animal]
+        )
     rows.append([9, "dep0", "ix", 1, "", "", "2024-03-03 10:00:00", "", "", 0, ""])
     header = ["project_id", "deployment_id", "image_id", "is_blank", "genus", "species"]
     header += ["timestamp", "age", "sex", "number_of_objects", "individual_id"]
@@ -301,6 +303,14 @@ def boundary() -> None:
 
 if __name__ == "__main__":
     _metres()
-    for make in (camtrap_dp, wildlife_insights, camtrapr, secr_text, spacecap, nextgis, sheets,
-                 boundary):
+    for make in (
+        camtrap_dp,
+        wildlife_insights,
+        camtrapr,
+        secr_text,
+        spacecap,
+        nextgis,
+        sheets,
+        boundary,
+    ):
         make()
