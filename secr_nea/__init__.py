@@ -1,6 +1,6 @@
 """Spatially explicit capture-recapture for snow leopards, Amur tigers and Amur leopards."""
 
-from secr_nea import datasets, design, inference, plot
+from secr_nea import datasets, design, inference, plot, terrain
 from secr_nea._numba import get_threads, set_threads
 from secr_nea._version import __version__
 from secr_nea.captures import CaptureHistory
@@ -51,6 +51,7 @@ from secr_nea.io import (
 from secr_nea.likelihood import log_likelihood, log_likelihood_gradient
 from secr_nea.mask import HabitatMask
 from secr_nea.model import Model
+from secr_nea.sharing import open_package, share, share_public
 from secr_nea.survey import Survey, as_surveys
 from secr_nea.traps import TrapArray
 
@@ -84,6 +85,7 @@ __all__ = [
     "local_projection",
     "log_likelihood",
     "log_likelihood_gradient",
+    "open_package",
     "plot",
     "read_boundary",
     "read_camtrap_dp",
@@ -101,7 +103,10 @@ __all__ = [
     "read_wildlife_insights",
     "secr_rdata_contents",
     "set_threads",
+    "share",
+    "share_public",
     "suggest_columns",
+    "terrain",
     "user_detection_function",
     "write_camtrap_dp",
     "write_geopackage",
