@@ -44,10 +44,12 @@ def read(form):
     if form == "wildlife_insights":
         return sn.read_wildlife_insights(home)
     if form == "camtrapr":
-        return sn.read_camtrapr(home / "stations.csv", home / "records.csv")
+        return sn.read_camtrapr(home / "stations.csv", home / "records.csv", dates="dmy")
     if form == "camtrapr_matrix":
         home = FORMATS / "camtrapr"
-        return sn.read_camtrapr(home / "stations.csv", home / "records.csv", home / "operation.csv")
+        return sn.read_camtrapr(
+            home / "stations.csv", home / "records.csv", home / "operation.csv", dates="dmy"
+        )
     if form == "sheets":
         return read_sheets()
     if form == "nextgis":
@@ -167,7 +169,7 @@ def test_setup_day_rule():
     home = FORMATS / "camtrapr"
     sources = home / "stations.csv", home / "records.csv"
     efforts = {
-        rule: sn.read_camtrapr(*sources, edge_days=rule).to_traps().effort[0, 0]
+        rule: sn.read_camtrapr(*sources, edge_days=rule, dates="dmy").to_traps().effort[0, 0]
         for rule in ("half", "whole", "none")
     }
     assert efforts == {"half": 10, "whole": 11, "none": 9}
@@ -286,10 +288,17 @@ def test_blurred_coordinates_are_refused(package):
             "2024-02-04T12",
             "row 3: A3 from .* ends before|begins",
         ),
-        ("deployments.csv", "2024-03-04T12:00:00+05:00", "soon", "row 3: 'soon'"),
+        ("deployments.csv", "2024-03-04T12:00:00+05:00", "soon+05:00", "row 3: 'soon"),
         ("deployments.csv", "deploymentID", "deployment", "no column 'deploymentID'"),
         ("observations.csv", "o0,dep0", "o0,dep9", "deploymentID that no deployment has: row 1"),
-        ("observations.csv", "o0m0,dep0,m0.0,e0", "o0m0,dep0,m0.0,e0,extra,more,and,more,x", "CSV"),
+        (
+            "observations.csv",
+            "adult,,M2",
+            "adult,,M2,and",
+            "more cells than the header has columns, row 25",
+        ),
+        ("observations.csv", "juvenile,,K1\n", "juven", r"ends within a row \(11 of 13 cells\)"),
+        ("observations.csv", "juvenile", '"juvenile', "cannot be read as a CSV table"),
         ("observations.csv", ",media,", ",photo,", "observationLevel must be event or media"),
         ("observations.csv", "female,F1", "male,F1", "two sexes within event"),
         ("datapackage.json", '"deployments.csv"', '"../deployments.csv"', "leaves the archive"),

@@ -19,7 +19,7 @@ from secr_nea._crs import as_crs
 from secr_nea._typing import CRSLike, PathLike
 from secr_nea.errors import DataError
 from secr_nea.io import projections
-from secr_nea.io.dates import parse_times
+from secr_nea.io.dates import order_of_table, parse_times
 from secr_nea.io.field_tables import SESSION, FieldTables
 from secr_nea.io.operation import DAY, check_intervals, operating_time
 from secr_nea.io.sheets import as_text, read_cells
@@ -96,7 +96,7 @@ def read_camtrapr(
         working = _from_dates(table, keys, dates, edge_days)
         told.append(f"Set-up and retrieval days count as: {edge_days}.")
     else:
-        working = _from_matrix(read_cells(operation, "operation"), keys)
+        working = _from_matrix(read_cells(operation, "operation", row_names=True), keys)
     seen, notes = _records(read_cells(records, "records"), species, dates)
     return FieldTables(
         traps=traps,
@@ -154,6 +154,9 @@ def _stations(
 def _from_dates(table: Frame, keys: dict[str, list[str]], dates: str, edge_days: str) -> Frame:
     """Intervals from set-up to retrieval, without the periods of problems."""
     _columns.require_columns(table, ["Setup_date", "Retrieval_date"], "stations")
+    named = [n for n in table.columns if PROBLEM.fullmatch(str(n))]
+    named = ["Setup_date", "Retrieval_date", *named]
+    dates = order_of_table(table, named, "the stations table", dates)
     rows = [int(row) for row in table.index]
     edges = {}
     for column, edge in (("Setup_date", "start"), ("Retrieval_date", "end")):

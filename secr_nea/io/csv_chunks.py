@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Sequence
-from io import TextIOWrapper
+from io import BufferedIOBase, TextIOWrapper
 from typing import IO
 
+import numpy as np
 import pandas as pd
 
 from secr_nea import _checks
@@ -15,6 +16,10 @@ from secr_nea.errors import DataError
 from secr_nea.io.untrusted import refusing
 
 CHUNK = 200_000
+BEYOND = "cells beyond the header"
+"""Name of one more column, in which a row that is too long shows itself."""
+TAIL = 100_000
+"""Bytes at the end of a file that are kept, to see whether its last row is complete."""
 MAX_COLUMNS = 2_000
 
 
@@ -54,7 +59,8 @@ def read_columns(
     DataError
         Absent or repeated columns, rows with more cells than the header, other encodings.
     """
-    text = TextIOWrapper(stream, encoding="utf-8-sig", newline="")
+    tail = Tail(stream)
+    text = TextIOWrapper(tail, encoding="utf-8-sig", newline="")
     with refusing(place, "a CSV table in UTF-8"):
         header = next(csv.reader(text), [])
     _check_header(header, place, what, required)
@@ -64,9 +70,12 @@ def read_columns(
         try:
             reader = pd.read_csv(
                 text,
-                names=header,
-                usecols=present,
-                dtype={name: "category" if name in repeating else str for name in present},
+                names=[*header, BEYOND],
+                usecols=[*present, BEYOND],
+                dtype={
+                    name: "category" if name in (*repeating, BEYOND) else str
+                    for name in [*present, BEYOND]
+                },
                 keep_default_na=False,
                 na_filter=False,
                 chunksize=chunk,
@@ -80,13 +89,60 @@ def read_columns(
         with refusing(place, "a CSV table in UTF-8"):
             piece = next(reader, None)
         if piece is None:
+            _check_last_row(tail.end, len(header), place)
             return
         piece.index = pd.RangeIndex(done + 1, done + len(piece) + 1, name=ROW)
         done += len(piece)
+        long = piece.index[~piece.pop(BEYOND).isin(("", np.nan))]
+        if len(long):
+            raise DataError(
+                f"{place}: more cells than the header has columns, {_checks.rows_listed(long)}. "
+                "Are there commas in unquoted text?"
+            )
         for name in optional:
             if name not in piece:
                 piece[name] = ""
         yield piece
+
+
+class Tail(BufferedIOBase):
+    """A stream of bytes that remembers its end.
+
+    Parameters
+    ----------
+    stream : binary stream
+    """
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self.end = b""
+
+    def readable(self) -> bool:
+        """Whether it can be read: yes."""
+        return True
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Next bytes."""
+        content = self._stream.read(-1 if size is None else size)
+        self.end = (self.end + content)[-TAIL:]
+        return content
+
+    def read1(self, size: int = -1, /) -> bytes:
+        """Next bytes."""
+        return self.read(TAIL if size < 0 else size)
+
+
+def _check_last_row(end: bytes, n_columns: int, place: str) -> None:
+    """DataError when the last row stops within: the file was cut off."""
+    if end.endswith((b"\n", b"\r")) or not end:
+        return
+    last = end.replace(b"\r", b"\n").rpartition(b"\n")[2].decode("utf-8", errors="replace")
+    cells = next(csv.reader([last]), [])
+    if len(cells) < n_columns and '"' not in last:
+        raise DataError(
+            f"{place} ends within a row ({len(cells)} of {n_columns} cells): it is not complete. "
+            "Copy or export it again."
+        )
 
 
 def _check_header(header: list[str], place: str, what: str, required: Sequence[str]) -> None:

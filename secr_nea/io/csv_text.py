@@ -54,8 +54,8 @@ def read_text_table(
     Raises
     ------
     DataError
-        No such file, an old spreadsheet, another separator or encoding than comma and UTF-8, rows of
-        uneven length, nothing in it, repeated column names.
+        No such file, an old spreadsheet, another separator or encoding than comma and UTF-8,
+        rows of uneven length, nothing in it, repeated column names.
     """
     if isinstance(source, pd.DataFrame):
         frame = source.copy()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 import zoneinfo
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -23,6 +23,14 @@ SERIAL = re.compile(r"\d{5}(\.\d+)?")
 MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 EXCEL_EPOCH = np.datetime64("1899-12-30", "s")
 FIRST_YEAR, LAST_YEAR = 1950, 2100
+
+
+def order_of_table(frame: pd.DataFrame, columns: Sequence[str], place: str, order: str) -> str:
+    """The same for some columns of a table whose index numbers its rows."""
+    cells = (
+        (int(row), c) for name in columns for row, c in zip(frame.index, frame[name], strict=True)
+    )
+    return order_of(cells, place, order)
 
 
 def parse_times(
@@ -67,10 +75,8 @@ def parse_times(
     SecrWarning
         True dates beside text in the order mm/dd: Excel may have swapped day and month.
     """
-    if order not in ("infer", *ORDERS):
-        raise DataError(f"dates must be 'infer', 'dmy' or 'mdy'; got {order!r}.")
     where = list(range(1, len(cells) + 1)) if rows is None else list(rows)
-    found = _order_of(cells, where, place) if order == "infer" else order
+    found = order_of([(row, cell) for row, cell in zip(where, cells, strict=True)], place, order)
     times = np.full(len(cells), np.datetime64("NaT"), dtype="datetime64[s]")
     date_only = np.zeros(len(cells), dtype=bool)
     bad: list[str] = []
@@ -136,13 +142,38 @@ def _plausible(stamp: np.datetime64) -> np.datetime64:
     return stamp
 
 
-def _order_of(cells: Sequence[object], rows: Sequence[int], place: str) -> str:
-    """The only order of day and month that all cells allow."""
+def order_of(cells: Iterable[tuple[int, object]], place: str, order: str = "infer") -> str:
+    """Order of day and month of a table.
+
+    Parameters
+    ----------
+    cells : iterable of (row, cell)
+        Of all columns with dates of the table.
+    place : str
+        For messages.
+    order : {"infer", "dmy", "mdy"}
+        "infer": the only order that all cells allow.
+
+    Returns
+    -------
+    {"dmy", "mdy"}
+
+    Raises
+    ------
+    DataError
+        Cells that allow both orders, or that contradict each other.
+    """
+    if order not in ("infer", *ORDERS):
+        raise DataError(f"dates must be 'infer', 'dmy' or 'mdy'; got {order!r}.")
+    if order != "infer":
+        return order
     matches = [
         (row, match)
-        for row, cell in zip(rows, cells, strict=True)
+        for row, cell in cells
         if isinstance(cell, str) and (match := NUMERIC.fullmatch(cell.strip()))
     ]
+    # dots are written where the day comes first
+    slashes = [(row, match) for row, match in matches if "." not in match[0]]
     day_first = [row for row, match in matches if int(match[1]) > 12]
     month_first = [row for row, match in matches if int(match[2]) > 12]
     if day_first and month_first:
@@ -150,10 +181,10 @@ def _order_of(cells: Sequence[object], rows: Sequence[int], place: str) -> str:
             f"{place} mixes day/month ({_checks.rows_listed(day_first)}) and month/day "
             f"({_checks.rows_listed(month_first)}). Correct one of them."
         )
-    ambiguous = any(int(match[1]) != int(match[2]) for _, match in matches)
-    if matches and ambiguous and not day_first and not month_first:
+    ambiguous = any(int(match[1]) != int(match[2]) for _, match in slashes)
+    if ambiguous and not day_first and not month_first:
         raise DataError(
-            f"{place}: no cell tells whether {matches[0][1][0]!r} is day/month or month/day. Say "
+            f"{place}: no cell tells whether {slashes[0][1][0]!r} is day/month or month/day. Say "
             "so: dates='dmy' or dates='mdy'."
         )
     return "mdy" if month_first else "dmy"

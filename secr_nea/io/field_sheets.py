@@ -14,7 +14,7 @@ from secr_nea._crs import as_crs
 from secr_nea._typing import CRSLike, PathLike
 from secr_nea.errors import DataError
 from secr_nea.io import projections
-from secr_nea.io.dates import parse_times
+from secr_nea.io.dates import order_of_table, parse_times
 from secr_nea.io.field_tables import SESSION, FieldTables
 from secr_nea.io.operation import check_intervals, operating_time
 from secr_nea.io.sheets import as_text, is_workbook, read_cells
@@ -191,6 +191,8 @@ def _operation(
         _columns.require_columns(frame, ["trap_id"], "operation")
     made = _identified(frame[keys], tuple(keys), "operation")
     if {"start", "end"} <= set(frame.columns):
+        what = "operation" if own_table else "traps"
+        order = order_of_table(frame, ("start", "end"), f"the {what} table", order)
         for edge in ("start", "end"):
             times, bare = parse_times(
                 frame[edge].tolist(),

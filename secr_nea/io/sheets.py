@@ -47,6 +47,7 @@ def read_cells(
     *,
     sheet: str | None = None,
     encoding: str | None = None,
+    row_names: bool = False,
 ) -> pd.DataFrame:
     """Cells of a table, with row numbers.
 
@@ -59,6 +60,8 @@ def read_cells(
         Sheet of a workbook; the only one, or the only one whose name tells its kind, when None.
     encoding : str, optional
         Of a CSV file; UTF-8 when None.
+    row_names : bool
+        Whether the first column may be without a name, as R writes its row names.
 
     Returns
     -------
@@ -86,6 +89,8 @@ def read_cells(
         if is_workbook(path)
         else _csv_rows(path, what, encoding or "utf-8-sig")
     )
+    if row_names and rows and rows[0] and _checks.is_missing(rows[0][0]):
+        rows[0][0] = "row names"
     return _framed(rows, path.name, what)
 
 

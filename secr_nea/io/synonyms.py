@@ -29,9 +29,9 @@ SYNONYMS: dict[str, dict[str, str]] = {
         "latitude": "lat decimallatitude gpsy широта",
         "utm_zone": "utmzone zone зона",
         "start": "startdate setupdate dateset datedeployed deployed deploymentstart installed "
-        "datestart дата установки датаустановки установка начало",
+        "datestart dateinstalled installdate датаустановки установка начало",
         "end": "enddate retrievaldate dateretrieved retrieved removed deploymentend collected "
-        "dateend датаснятия снятие конец окончание",
+        "dateremoved removaldate dateend датаснятия снятие конец окончание",
         "effort": "effortdays trapnights cameradays cameranights camdays effortindays усилие",
     },
     "detections": COMMON

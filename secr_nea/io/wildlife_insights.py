@@ -18,7 +18,7 @@ from secr_nea.errors import DataError
 from secr_nea.io import projections
 from secr_nea.io.camtrap_dp import SAME_PLACE, numbers_of
 from secr_nea.io.csv_chunks import read_columns
-from secr_nea.io.dates import parse_times
+from secr_nea.io.dates import order_of_table, parse_times
 from secr_nea.io.field_tables import FieldTables
 from secr_nea.io.operation import check_intervals, operating_time
 from secr_nea.io.untrusted import Package, open_package
@@ -68,10 +68,11 @@ def read_wildlife_insights(
     deployments = _whole(package, "deployments.csv", DEPLOYMENTS, OPTIONAL_DEPLOYMENTS)
     _refuse_fuzzed(deployments, place)
     traps, system = _places(deployments, crs, place)
+    order = order_of_table(deployments, ("start_date", "end_date"), place, dates)
     operation = pd.DataFrame({"trap_id": deployments["trap_id"], "share": 1.0})
     for edge, column in (("start", "start_date"), ("end", "end_date")):
         times, bare = parse_times(
-            deployments[column].tolist(), dates, f"{place}: {column}", list(deployments.index)
+            deployments[column].tolist(), order, f"{place}: {column}", list(deployments.index)
         )
         # Wildlife Insights writes midnight where it knows the day only
         operation[edge] = operating_time(times, bare, edge=edge, edge_days=edge_days)
