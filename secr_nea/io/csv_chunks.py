@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Sequence
-from io import BufferedIOBase, TextIOWrapper
+from io import BufferedIOBase, StringIO, TextIOBase, TextIOWrapper
 from typing import IO
 
 import numpy as np
@@ -69,8 +69,7 @@ def read_columns(
     with refusing(place, "a CSV table in UTF-8"):
         try:
             reader = pd.read_csv(
-                text,
-                names=[*header, BEYOND],
+                WithHeader(text, [*header, BEYOND]),
                 usecols=[*present, BEYOND],
                 dtype={
                     name: "category" if name in (*repeating, BEYOND) else str
@@ -130,6 +129,37 @@ class Tail(BufferedIOBase):
     def read1(self, size: int = -1, /) -> bytes:
         """Next bytes."""
         return self.read(TAIL if size < 0 else size)
+
+
+class WithHeader(TextIOBase):
+    """A stream of text with a header line put in front.
+
+    Parameters
+    ----------
+    text : stream of text
+    header : sequence of str
+    """
+
+    def __init__(self, text: TextIOBase, header: Sequence[str]) -> None:
+        line = StringIO(newline="")
+        csv.writer(line, lineterminator="\n").writerow(header)
+        self._head = line.getvalue()
+        self._text = text
+
+    def readable(self) -> bool:
+        """Whether it can be read: yes."""
+        return True
+
+    def read(self, size: int | None = -1, /) -> str:
+        """Next characters; the header comes alone."""
+        head, self._head = self._head, ""
+        return head or self._text.read(size)
+
+    def __next__(self) -> str:
+        line = self.read(100_000)
+        if not line:
+            raise StopIteration
+        return line
 
 
 def _check_last_row(end: bytes, n_columns: int, place: str) -> None:
