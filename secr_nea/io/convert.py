@@ -61,6 +61,10 @@ OPTIONS = {
 """Options of reading, and the formats that have them."""
 
 
+ALSO_WRITING = ("species", "timezone")
+"""Options that a writer may need though the reader does not."""
+
+
 def read_any(
     sources: Sequence[PathLike], form: str | None = None, **options: Any
 ) -> tuple[FieldTables, str]:
@@ -101,6 +105,7 @@ def read_any(
             f"{'' if most == 1 else 's'}; got {len(sources)}."
         )
     given = {key: value for key, value in options.items() if value is not None}
+    given = {k: v for k, v in given.items() if k not in ALSO_WRITING or name in OPTIONS[k]}
     foreign = [key for key in given if name not in OPTIONS[key]]
     if foreign:
         raise DataError(
@@ -228,8 +233,11 @@ def write_any(
     elif name == "camtrap-dp":
         if species is None:
             raise DataError("Camtrap DP needs the species: --species 'Panthera uncia'.")
-        zone = timezone or "UTC"
-        write_camtrap_dp(out, tables, species=species, timezone=zone)
+        if timezone is None:
+            raise DataError(
+                "Camtrap DP needs the zone of the times: --timezone +07:00, or Asia/Hovd."
+            )
+        write_camtrap_dp(out, tables, species=species, timezone=timezone)
     else:
         write_secr(out, tables.to_surveys(**dict(survey_options or {})))
     return name

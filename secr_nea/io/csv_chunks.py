@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator, Sequence
 from io import BufferedIOBase, StringIO, TextIOBase, TextIOWrapper
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 import pandas as pd
@@ -59,7 +59,7 @@ def read_columns(
     DataError
         Absent or repeated columns, rows with more cells than the header, other encodings.
     """
-    tail = Tail(stream)
+    tail: Any = Tail(stream)
     text = TextIOWrapper(tail, encoding="utf-8-sig", newline="")
     with refusing(place, "a CSV table in UTF-8"):
         header = next(csv.reader(text), [])
@@ -131,7 +131,7 @@ class Tail(BufferedIOBase):
         return self.read(TAIL if size < 0 else size)
 
 
-class WithHeader(TextIOBase):
+class WithHeader:
     """A stream of text with a header line put in front.
 
     Parameters
@@ -146,14 +146,13 @@ class WithHeader(TextIOBase):
         self._head = line.getvalue()
         self._text = text
 
-    def readable(self) -> bool:
-        """Whether it can be read: yes."""
-        return True
-
-    def read(self, size: int | None = -1, /) -> str:
+    def read(self, size: int = -1, /) -> str:
         """Next characters; the header comes alone."""
         head, self._head = self._head, ""
         return head or self._text.read(size)
+
+    def __iter__(self) -> WithHeader:
+        return self
 
     def __next__(self) -> str:
         line = self.read(100_000)

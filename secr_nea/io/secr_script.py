@@ -26,9 +26,15 @@ options(digits = 17)   # R's readers of text files round to this many digits
 # Words become factors whose levels are the same in all sessions.
 as_factors <- function(object, levels) {{
     table <- covariates(object)
-    for (name in intersect(names(levels), names(table)))
-        table[[name]] <- factor(as.character(table[[name]]), levels = levels[[name]])
-    covariates(object) <- table
+    for (name in intersect(names(levels), names(table))) {{
+        values <- table[[name]]
+        known <- levels[[name]]
+        if (is.logical(values))   # R takes a column of F and T for FALSE and TRUE
+            values <- c(intersect(known, c("F", "FALSE", "False"))[1],
+                        intersect(known, c("T", "TRUE", "True"))[1])[values + 1]
+        table[[name]] <- factor(as.character(values), levels = known)
+    }}
+    if (length(intersect(names(levels), names(table))) > 0) covariates(object) <- table
     object
 }}
 """
@@ -108,7 +114,8 @@ def _data(surveys: Sequence[Survey], sessions: Mapping[str, str]) -> str:
         *(["numeric"] * 2 if located else ["character"]),
     ]
     names = ["session", "animal", "occasion", *where, *map(_plain, animal)]
-    types = ", ".join([*map(words.quoted, classes), *["NA"] * len(animal)])
+    classes += [_r_type([s.captures.covariates for s in surveys], name) for name in animal]
+    types = ", ".join(map(words.quoted, classes))
     trap_tables = [*(s.traps.covariates for s in surveys), *_varying_levels(surveys)]
     lines = [
         f"trap_levels <- {_levels(trap_tables)}",
@@ -131,6 +138,12 @@ def _data(surveys: Sequence[Survey], sessions: Mapping[str, str]) -> str:
             "mask <- masks",
         ]
     return "\n".join(lines) + "\n"
+
+
+def _r_type(tables: Sequence[Any], name: str) -> str:
+    """Class of a column in R: "01" must stay text."""
+    values = [np.asarray(table[name]) for table in tables if name in table]
+    return "character" if any(_checks.is_categorical(v) for v in values) else "numeric"
 
 
 def _plain(name: str) -> str:
@@ -160,12 +173,15 @@ def _session(survey: Survey, name: str, animal: Sequence[str], located: bool) ->
         }
         lines.append(f"timevaryingcov(traps) <- {words.named_list(table)}")
     area = survey.mask.cell_area * words.HECTARES
+    mask_columns = [str(n) for n in survey.mask.covariates.columns]
+    types = ["numeric"] * 2 + [_r_type([survey.mask.covariates], n) for n in mask_columns]
     return [
         *lines,
         f"ch <- make.capthist(captures[captures$session == {own}, ], traps, "
         f'fmt = "{fmt}", noccasions = {traps.n_occasions}{covariates}, bysession = FALSE)',
         f"sessions[[{own}]] <- as_factors(ch, animal_levels)",
-        f'm <- read.mask("mask_{name}.txt", spacing = {survey.mask.spacing!r}, header = TRUE)',
+        f'm <- read.mask("mask_{name}.txt", spacing = {survey.mask.spacing!r}, header = TRUE,',
+        f"    colClasses = {words.vector(types)})",
         f'attr(m, "area") <- {area!r}   # hectares of one cell',
         f"masks[[{own}]] <- as_factors(m, mask_levels)",
     ]
