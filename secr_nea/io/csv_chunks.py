@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Sequence
-from io import BufferedIOBase, StringIO, TextIOBase, TextIOWrapper
+from io import BufferedIOBase, StringIO, TextIOWrapper
 from typing import IO, Any
 
 import numpy as np
@@ -65,11 +65,12 @@ def read_columns(
         header = next(csv.reader(text), [])
     _check_header(header, place, what, required)
     present = [name for name in (*required, *optional) if name in header]
-    reader = None
+    reader: Any = None
+    rows: Any = WithHeader(text, [*header, BEYOND])
     with refusing(place, "a CSV table in UTF-8"):
         try:
             reader = pd.read_csv(
-                WithHeader(text, [*header, BEYOND]),
+                rows,
                 usecols=[*present, BEYOND],
                 dtype={
                     name: "category" if name in (*repeating, BEYOND) else str
@@ -140,7 +141,7 @@ class WithHeader:
     header : sequence of str
     """
 
-    def __init__(self, text: TextIOBase, header: Sequence[str]) -> None:
+    def __init__(self, text: TextIOWrapper, header: Sequence[str]) -> None:
         line = StringIO(newline="")
         csv.writer(line, lineterminator="\n").writerow(header)
         self._head = line.getvalue()
