@@ -80,7 +80,12 @@ def capthist(captures, *, detector, session=None):
 def traps_object(traps, detector):
     """traps with usage and covariates."""
     xy = {"x": traps.xy[:, 0], "y": traps.xy[:, 1]}
-    covariates = pd.DataFrame(traps.covariates) if len(traps.covariates.columns) else None
+    covariates, varying = pd.DataFrame(traps.covariates), {}
+    for name, values in traps.varying_covariates.items():
+        varying[name] = np.array([f"{name}.{s + 1}" for s in range(values.shape[1])], dtype=str)
+        for s in range(values.shape[1]):
+            covariates[f"{name}.{s + 1}"] = values[:, s]
+    covariates = covariates if len(covariates.columns) else None
     return frame(
         xy,
         traps.ids,
@@ -88,6 +93,7 @@ def traps_object(traps, detector):
         detector=np.array([detector], dtype=str),
         usage=RObject(np.asarray(traps.effort)),
         covariates=covariates,
+        timevaryingcov=varying or None,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -69,6 +69,8 @@ class FieldTables:
         Columns of ``detections`` that describe the animal.
     masks : mapping of session to HabitatMask
         Of formats that have them; the name of the only session may be "".
+    varying : mapping of name to columns of ``traps``, one for each occasion
+        Covariates that change with the occasion.
     n_occasions : int, optional
         Where occasions are numbered and no table tells how many there were.
     """
@@ -83,6 +85,7 @@ class FieldTables:
     detector: str = "count"
     animal_covariates: tuple[str, ...] = ("sex",)
     masks: Mapping[str, HabitatMask] = field(default_factory=dict)
+    varying: Mapping[str, Sequence[str]] = field(default_factory=dict)
     n_occasions: int | None = None
 
     def __post_init__(self) -> None:
@@ -198,7 +201,7 @@ class FieldTables:
         frame = self._one().traps
         ids = _checks.names(frame["trap_id"], "trap id")
         common: dict[str, Any] = {"ids": ids, "crs": self.crs}
-        common["covariates"] = self._covariates(frame)
+        common["covariates"], common["varying_covariates"] = self._covariates(frame)
         common |= self._effort(ids, cameras, occasions)
         if "geometry" in frame.columns and frame["geometry"].notna().all():
             return TrapArray.from_searches(list(frame["geometry"]), **common)
@@ -214,9 +217,13 @@ class FieldTables:
             )
         return self.session(self.sessions[0])
 
-    def _covariates(self, frame: pd.DataFrame) -> pd.DataFrame:
+    def _covariates(self, frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Any]]:
+        """Covariates of the traps, constant and varying."""
         kept = frame.drop(columns=[name for name in PLACES if name in frame.columns])
-        return typed(kept, ()).reset_index(drop=True)
+        table = typed(kept, ()).reset_index(drop=True)
+        varying = {name: table[list(columns)].to_numpy() for name, columns in self.varying.items()}
+        own = [column for columns in self.varying.values() for column in columns]
+        return table.drop(columns=own), varying
 
     def _effort(
         self, ids: tuple[str, ...], cameras: str, occasions: Mapping[str, Any]

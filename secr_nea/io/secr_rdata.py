@@ -128,8 +128,21 @@ def _tables(
         source=place,
         detector=words.pop(),
         animal_covariates=tuple(described),
+        varying=_varying(next(iter(_sessions(source).values()))),
         masks={} if habitat is None else _masks(habitat, list(parts), crs, place),
     )
+
+
+def _varying(value: RValue) -> dict[str, tuple[str, ...]]:
+    """Columns of covariates that change with the occasion, of a capthist or traps."""
+    traps = value.attributes.get("traps", value)
+    attributes = traps.attributes if isinstance(traps, RValue) else {}
+    found = attributes.get("timevaryingcov")
+    if isinstance(found, RValue):
+        found = found.value
+    if not isinstance(found, Mapping):
+        return {}
+    return {str(n): tuple(str(c) for c in np.atleast_1d(columns)) for n, columns in found.items()}
 
 
 NOT_DESCRIBED = (SESSION, "animal_id", "trap_id", "occasion", "count", "x", "y")

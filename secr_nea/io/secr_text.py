@@ -48,6 +48,7 @@ def read_secr_text(
     fmt: str = "trapID",
     trap_covariates: Sequence[str] | None = None,
     animal_covariates: Sequence[str] = (),
+    varying: Mapping[str, Sequence[str]] | None = None,
     n_occasions: int | None = None,
     binary_usage: bool = False,
     crs: CRSLike | None = None,
@@ -71,6 +72,8 @@ def read_secr_text(
         ..., when None.
     animal_covariates : sequence of str
         Names of the last columns of the captures.
+    varying : mapping of name to covariates, one for each occasion, optional
+        R's ``timevaryingcov``.
     n_occasions : int, optional
         Where no usage tells it; the last occasion of the captures when None.
     binary_usage : bool
@@ -118,6 +121,9 @@ def read_secr_text(
             for name, pair in made.items()
         }
     places, effort = (pd.concat([pair[i] for pair in made.values()]) for i in (0, 1))
+    absent = [c for columns in (varying or {}).values() for c in columns if c not in places]
+    if absent:
+        raise DataError(f"varying= names covariates that are not there: {_checks.listed(absent)}.")
     if not len(effort) and n_occasions is None:
         n_occasions = int(seen["occasion"].max()) if len(seen) else 1
     return FieldTables(
@@ -128,6 +134,7 @@ def read_secr_text(
         source=_checks.listed(str(file) for file in files.values()),
         detector=DETECTORS[detector],
         animal_covariates=tuple(animal_covariates),
+        varying=dict(varying or {}),
         n_occasions=n_occasions if not len(effort) else None,
     )
 
