@@ -50,7 +50,7 @@ def test_formats_are_recognised(sources, options, tmp_path, capsys):
     status, told, _ = run(capsys, *(FORMATS / s for s in sources), out, *options)
     assert status == 0
     assert "6 traps" in told
-    assert set(pd.ExcelFile(out).sheet_names) == {"traps", "operation", "detections"}
+    assert set(pd.read_excel(out, sheet_name=None)) == {"traps", "operation", "detections"}
 
 
 def test_to_camtrap_dp_needs_species_and_zone(tmp_path, capsys):
@@ -79,7 +79,7 @@ def test_to_secr(tmp_path, capsys):
         (["only"], "needs a source and an output"),
         (["nowhere.csv", "out"], "There is no file 'nowhere.csv'"),
         ([DP, "out.docx"], "is no format that is written"),
-        ([DP, "out", "--from", "camtrap"], "did you mean 'camtrap-dp'"),
+        ([DP, "out", "--from", "camtrap_dp"], "did you mean 'camtrap-dp'"),
         ([DP, "out", "--dates", "dmy"], "camtrap-dp does not use --dates"),
         ([DP, DP, "out"], "camtrap-dp takes 1 source; got 2"),
         ([DP, "out", "--species", "Felis"], "no animal of species 'Felis'"),
@@ -87,7 +87,7 @@ def test_to_secr(tmp_path, capsys):
 )
 def test_bad_input_is_told_in_one_line(arguments, told, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    status, out, err = run(capsys, *arguments)
+    status, _, err = run(capsys, *arguments)
     assert status == 2
     assert told in err
     assert err.startswith("error: ")

@@ -66,6 +66,8 @@ def local_projection(longitude: FloatArray, latitude: FloatArray) -> pyproj.CRS:
     Snyder (1987), Map projections, a working manual, chapter 24. The centre is the mean of the
     unit vectors, so that the date line and the poles are places like others.
     """
+    if not len(longitude):
+        raise DataError("There is no place: at least one row with coordinates is needed.")
     check_degrees(longitude, latitude, "coordinates")
     lam, phi = np.radians(longitude), np.radians(latitude)
     vectors = np.column_stack([np.cos(phi) * np.cos(lam), np.cos(phi) * np.sin(lam), np.sin(phi)])
