@@ -288,7 +288,7 @@ def test_blurred_coordinates_are_refused(package):
             "2024-02-04T12",
             "row 3: A3 from .* ends before|begins",
         ),
-        ("deployments.csv", "2024-03-04T12:00:00+05:00", "soon+05:00", "row 3: 'soon"),
+        ("deployments.csv", "2024-03-04T12:00:00+05:00", "soon+05:00", "'soon.05:00' in row 3"),
         ("deployments.csv", "deploymentID", "deployment", "no column 'deploymentID'"),
         ("observations.csv", "o0,dep0", "o0,dep9", "deploymentID that no deployment has: row 1"),
         (

@@ -88,7 +88,7 @@ def write_camtrap_dp(
     -----
     True coordinates are written. For the public, release coarser places in another way.
     """
-    tables = tables._one()
+    tables = tables.only_session()
     if not tables.is_dated or ("time" not in tables.detections and len(tables.detections)):
         raise DataError(
             "Camtrap DP needs dates of operation and detection. Of a survey without dates: "

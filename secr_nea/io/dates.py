@@ -19,6 +19,7 @@ CLOCK = r"(?:[T\s]+(\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?\s*([AaPp][Mm])?)?"
 ISO = re.compile(rf"(\d{{4}})[-/.](\d{{1,2}})[-/.](\d{{1,2}}){CLOCK}\s*(Z|[+-]\d{{2}}:?\d{{2}})?")
 NUMERIC = re.compile(rf"(\d{{1,2}})[-/.\s](\d{{1,2}})[-/.\s](\d{{4}}){CLOCK}")
 NAMED = re.compile(rf"(\d{{1,2}})[-/.\s]*([A-Za-z]{{3,9}})[-/.,\s]*(\d{{4}}){CLOCK}")
+OFFSET = r"T.*(?:Z|[+-]\d{2}:?\d{2})$"
 SERIAL = re.compile(r"\d{5}(\.\d+)?")
 MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 EXCEL_EPOCH = np.datetime64("1899-12-30", "s")
@@ -230,6 +231,18 @@ def offsets_of(texts: pd.Series) -> list[str]:
     return [offset if offset != "Z" else "+00:00" for offset in ends.unique()]
 
 
+def _check_offsets(texts: pd.Series, wanted: bool, place: str) -> None:
+    """Times without an offset are nobody's: they may be UTC or local."""
+    odd = (texts != "") & (texts.str.contains(OFFSET, regex=True) != wanted)
+    if odd.any():
+        row = texts.index[odd][0]
+        raise DataError(
+            f"{place}: {texts[row]!r} in row {row} has {'no' if wanted else 'an'} offset from UTC, "
+            f"but the deployments have {'one' if wanted else 'none'} "
+            f"({_checks.plural(int(odd.sum()), 'such row')}). Write all times alike."
+        )
+
+
 def zoned_times(texts: pd.Series, zone: dt.tzinfo | None, place: str) -> np.ndarray:
     """ISO times with offsets as local times of a zone.
 
@@ -249,8 +262,11 @@ def zoned_times(texts: pd.Series, zone: dt.tzinfo | None, place: str) -> np.ndar
     Raises
     ------
     DataError
-        With the rows (the index of ``texts``) of what is no time.
+        With the rows (the index of ``texts``) of what is no time, or of times with and without
+        offset where the others are not.
     """
+    texts = texts.astype(str)
+    _check_offsets(texts, zone is not None, place)
     parsed = pd.to_datetime(texts.where(texts != ""), format="ISO8601", utc=True, errors="coerce")
     bad = parsed.isna() & (texts != "")
     if bad.any():

@@ -198,7 +198,7 @@ class FieldTables:
         ------
         DataError, CRSError
         """
-        frame = self._one().traps
+        frame = self.only_session().traps
         ids = _checks.names(frame["trap_id"], "trap id")
         common: dict[str, Any] = {"ids": ids, "crs": self.crs}
         common["covariates"], common["varying_covariates"] = self._covariates(frame)
@@ -208,7 +208,8 @@ class FieldTables:
         xy = frame[["x", "y"]].to_numpy(dtype=np.float64)
         return TrapArray(xy, detector=detector or self.detector, **common)
 
-    def _one(self) -> FieldTables:
+    def only_session(self) -> FieldTables:
+        """The tables of the only session; DataError when there are several."""
         if len(self.sessions) > 1:
             raise DataError(
                 f"There are {len(self.sessions)} sessions: "
@@ -228,7 +229,7 @@ class FieldTables:
     def _effort(
         self, ids: tuple[str, ...], cameras: str, occasions: Mapping[str, Any]
     ) -> dict[str, Any]:
-        table = self._one().operation
+        table = self.only_session().operation
         if self.is_dated:
             _known(table["trap_id"], ids, "operation")
             edges = self.edges(**occasions)
@@ -278,7 +279,7 @@ class FieldTables:
         SecrWarning
             Detections left out (outside the window or operation), bursts.
         """
-        tables = self._one()
+        tables = self.only_session()
         traps = tables.to_traps(detector=detector, cameras=cameras, **occasions)
         frame = tables.detections
         if "time" in frame.columns and self.is_dated:
@@ -321,7 +322,7 @@ class FieldTables:
         ------
         DataError, CRSError
         """
-        tables = self._one()
+        tables = self.only_session()
         captures = tables.to_captures(**options)
         own = self.sessions[0]
         if isinstance(mask, Mapping):
