@@ -10,6 +10,7 @@ from secr_nea.detection import (
     detection_function,
     user_detection_function,
 )
+from secr_nea.distances import AnisotropicDistance, CommuteDistance, GivenDistance, LeastCost
 from secr_nea.errors import (
     CRSError,
     DataError,
@@ -48,33 +49,45 @@ from secr_nea.io import (
     write_secr,
     write_tables,
 )
+from secr_nea.inference import MinimumCount, minimum_count
+from secr_nea.io.searches import read_searches
+from secr_nea.io.tables import read_captures, read_mask, read_surveys, read_traps
 from secr_nea.likelihood import log_likelihood, log_likelihood_gradient
 from secr_nea.mask import HabitatMask
 from secr_nea.model import Model
 from secr_nea.sharing import open_package, share, share_public
 from secr_nea.survey import Survey, as_surveys
+from secr_nea.transboundary import Concordance, Transboundary, concordance, transboundary
 from secr_nea.traps import TrapArray
 
 __all__ = [
     "DETECTION_FUNCTIONS",
+    "AnisotropicDistance",
     "CRSError",
     "CaptureHistory",
     "ColumnMapping",
+    "Concordance",
+    "CommuteDistance",
     "DataError",
     "DetectionFunction",
     "FieldTables",
     "FitError",
     "FitResult",
     "FormulaError",
+    "GivenDistance",
     "HabitatMask",
+    "MinimumCount",
+    "LeastCost",
     "Model",
     "ModelError",
     "SecrError",
     "SecrWarning",
     "Survey",
+    "Transboundary",
     "TrapArray",
     "__version__",
     "as_surveys",
+    "concordance",
     "datasets",
     "dated_tables",
     "design",
@@ -85,6 +98,7 @@ __all__ = [
     "local_projection",
     "log_likelihood",
     "log_likelihood_gradient",
+    "minimum_count",
     "open_package",
     "plot",
     "read_boundary",
@@ -107,6 +121,7 @@ __all__ = [
     "share_public",
     "suggest_columns",
     "terrain",
+    "transboundary",
     "user_detection_function",
     "write_camtrap_dp",
     "write_geopackage",

@@ -79,7 +79,7 @@ def simulate_survey(
 
 
 def _check_possible(model: Model) -> None:
-    if "D" not in model.parameters:
+    if not model.has_density:
         raise ModelError(
             "A model of the conditional likelihood has no density to simulate animals from; use "
             "population='poisson'."
@@ -141,14 +141,19 @@ def _center_effects(
     model: Model, coefficients: FloatArray, b: int, c: int, centres: FloatArray
 ) -> tuple[FloatArray | None, FloatArray | None]:
     """Squared distances (n_traps, N) and log factors (N,) where they depend on the centre."""
-    if model.location_effects is None:
+    if model.location_effects is None and model.metric is None:
         return None, None
     survey = model.surveys[b]
     likelihood = likelihood_of(model)
     p = likelihood.of_survey(b)[c if model.individuals.grouped else 0]
     point, _ = survey.mask.nearest(centres)
     effects = likelihood.state(coefficients).inputs[p][0].effects.at(point)
-    squared = squared_distances(survey.traps, centres)
+    squared = effects.squared
+    if squared is None:
+        squared = squared_distances(survey.traps, centres)
+    elif model.metric_design is not None and not model.metric_design.grounds[b].by_cell:
+        measured = likelihood.distances.measured(coefficients, b, centres)
+        squared = squared if measured is None else measured.squared
     return effects.scaled(squared, 0, len(centres)), effects.log_hazard
 
 
