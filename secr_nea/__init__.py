@@ -21,6 +21,7 @@ from secr_nea.errors import (
     SecrWarning,
 )
 from secr_nea.fit import FitResult, fit
+from secr_nea.inference import MinimumCount, minimum_count
 from secr_nea.io import (
     ColumnMapping,
     FieldTables,
@@ -49,9 +50,6 @@ from secr_nea.io import (
     write_secr,
     write_tables,
 )
-from secr_nea.inference import MinimumCount, minimum_count
-from secr_nea.io.searches import read_searches
-from secr_nea.io.tables import read_captures, read_mask, read_surveys, read_traps
 from secr_nea.likelihood import log_likelihood, log_likelihood_gradient
 from secr_nea.mask import HabitatMask
 from secr_nea.model import Model
@@ -66,8 +64,8 @@ __all__ = [
     "CRSError",
     "CaptureHistory",
     "ColumnMapping",
-    "Concordance",
     "CommuteDistance",
+    "Concordance",
     "DataError",
     "DetectionFunction",
     "FieldTables",
@@ -76,8 +74,8 @@ __all__ = [
     "FormulaError",
     "GivenDistance",
     "HabitatMask",
-    "MinimumCount",
     "LeastCost",
+    "MinimumCount",
     "Model",
     "ModelError",
     "SecrError",

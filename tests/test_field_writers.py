@@ -159,6 +159,45 @@ def test_models_and_coefficients_are_those_that_r_was_given(name):
         assert list(model.coefficient_names) == list(case["names"])
 
 
+@pytest.mark.parametrize(
+    "name, options, expected",
+    [
+        ("binomial_count", {}, {"binomN": "1"}),
+        ("ridge_count_effort", {}, {"binomN": "0", "CL": "FALSE"}),
+        ("ridge_proximity", {"population": "conditional"}, {"CL": "TRUE"}),
+        (
+            "ridge_proximity",
+            {"population": "binomial"},
+            {"details": 'list(fastproximity = FALSE, distribution = "binomial")'},
+        ),
+        (
+            "ridge_proximity",
+            {"classes": 2, "lambda0": "~ latent_class"},
+            {"model": "list(D = ~ 1, lambda0 = ~ h2, sigma = ~ 1, pmix = ~ 1)"},
+        ),
+        (
+            "ridge_proximity",
+            {"classes": "sex", "lambda0": "~ sex"},
+            {"hcov": '"sex"', "model": "list(D = ~ 1, lambda0 = ~ h2, sigma = ~ 1, pmix = ~ 1)"},
+        ),
+        (
+            "ridge_proximity",
+            {"groups": "sex", "D": "~ sex"},
+            {"groups": '"sex"', "model": "list(D = ~ g, lambda0 = ~ 1, sigma = ~ 1)"},
+        ),
+        ("ridge_proximity", {"fixed": {"sigma": 5000.0}}, {"fixed": "list(sigma = 5000.0)"}),
+        ("ridge_proximity", {"fixed": {"D": 2.0}}, {"fixed": "list(D = 0.0002)"}),
+    ],
+)
+def test_arguments_of_r(name, options, expected):
+    """As in the calls of R that made the reference cases."""
+    survey = surveys_of_reference(name)[0]
+    sexes = np.where(np.arange(survey.n_animals) % 2, "F", "M")
+    survey = sn.Survey(survey.captures.with_covariates(sex=sexes), survey.mask)
+    found = arguments(sn.Model(survey, **options))
+    assert {key: found[key] for key in expected} == expected
+
+
 def test_script_says_what_model_it_is(tmp_path):
     survey = surveys_of_reference("ridge_count_effort")[0]
     fit = sn.fit(survey, D="~ rugged", lambda0="~ topo", progress=False)
