@@ -1,6 +1,6 @@
 """Spatially explicit capture-recapture for snow leopards, Amur tigers and Amur leopards."""
 
-from secr_nea import datasets, design, inference, plot, terrain
+from secr_nea import datasets, design, inference, plot, resampling, terrain
 from secr_nea._numba import get_threads, set_threads
 from secr_nea._version import __version__
 from secr_nea.captures import CaptureHistory
@@ -50,9 +50,13 @@ from secr_nea.io import (
     write_secr,
     write_tables,
 )
+from secr_nea.inference.comparison import ModelSet, compare
+from secr_nea.io.searches import read_searches
+from secr_nea.io.tables import read_captures, read_mask, read_surveys, read_traps
 from secr_nea.likelihood import log_likelihood, log_likelihood_gradient
 from secr_nea.mask import HabitatMask
 from secr_nea.model import Model
+from secr_nea.model_sets import fit_models
 from secr_nea.sharing import open_package, share, share_public
 from secr_nea.survey import Survey, as_surveys
 from secr_nea.transboundary import Concordance, Transboundary, concordance, transboundary
@@ -78,6 +82,7 @@ __all__ = [
     "MinimumCount",
     "Model",
     "ModelError",
+    "ModelSet",
     "SecrError",
     "SecrWarning",
     "Survey",
@@ -85,12 +90,14 @@ __all__ = [
     "TrapArray",
     "__version__",
     "as_surveys",
+    "compare",
     "concordance",
     "datasets",
     "dated_tables",
     "design",
     "detection_function",
     "fit",
+    "fit_models",
     "get_threads",
     "inference",
     "local_projection",
@@ -114,6 +121,7 @@ __all__ = [
     "read_traps",
     "read_wildlife_insights",
     "secr_rdata_contents",
+    "resampling",
     "set_threads",
     "share",
     "share_public",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from secr_nea import inference
+from secr_nea import inference, resampling
 from secr_nea._typing import FloatArray, PathLike
 from secr_nea.detection import DetectionFunction
 from secr_nea.distances import Metric
@@ -161,6 +161,71 @@ class FitResult(Estimate):
     def transboundary(self, countries: Any, **options: Any) -> Transboundary:
         """What both sides of a border ask for; see `secr_nea.transboundary`."""
         return transboundary(self, countries, **options)
+
+    def profile_interval(
+        self,
+        what: str | Sequence[str] = "density",
+        *,
+        newdata: pd.DataFrame | Mapping[str, Any] | None = None,
+        region: Any = None,
+        by: str | None = None,
+        survey: str | None = None,
+        level: float = 0.95,
+    ) -> pd.DataFrame:
+        """Profile-likelihood intervals; see `secr_nea.inference.profile_interval`."""
+        return inference.profile_interval(
+            self, what, newdata=newdata, region=region, by=by, survey=survey, level=level
+        )
+
+    def bootstrap(
+        self,
+        what: str | Sequence[str] | Mapping[str, resampling.Derived] = "density",
+        *,
+        n_replicates: int = 200,
+        seed: resampling.Seed = 1,
+        newdata: pd.DataFrame | Mapping[str, Any] | None = None,
+        region: Any = None,
+        by: str | None = None,
+        survey: str | None = None,
+        progress: bool = True,
+    ) -> resampling.Bootstrap:
+        """Estimates of simulated surveys; see `secr_nea.resampling.bootstrap`."""
+        return resampling.bootstrap(
+            self,
+            what,
+            n_replicates=n_replicates,
+            seed=seed,
+            newdata=newdata,
+            region=region,
+            by=by,
+            survey=survey,
+            progress=progress,
+        )
+
+    def goodness_of_fit(
+        self,
+        *,
+        n_replicates: int = 200,
+        seed: resampling.Seed = 1,
+        refits: str = "step",
+        progress: bool = True,
+    ) -> resampling.GoodnessOfFit:
+        """Monte Carlo tests of the fit; see `secr_nea.resampling.goodness_of_fit`."""
+        return resampling.goodness_of_fit(
+            self, n_replicates=n_replicates, seed=seed, refits=refits, progress=progress
+        )
+
+    def residuals(self, *, survey: str | None = None) -> pd.DataFrame:
+        """Residuals of each detector; see `secr_nea.inference.detector_residuals`."""
+        return inference.detector_residuals(self, survey=survey)
+
+    def score_test(self, **formulas: str) -> inference.NestedTest:
+        """Whether more terms would help; see `secr_nea.inference.score_test`."""
+        return inference.score_test(self, **formulas)
+
+    def sensitivity(self, **scenarios: Any) -> pd.DataFrame:
+        """The same model with other masks and data; see `secr_nea.inference.sensitivity`."""
+        return inference.sensitivity(self, **scenarios)
 
     def report(
         self,

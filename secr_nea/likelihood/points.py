@@ -32,6 +32,7 @@ def detection_probability(
     pattern: int = 0,
     *,
     beyond: bool = False,
+    only_class: int | None = None,
 ) -> FloatArray:
     """Probability that an animal is detected at least once, averaged over its possible classes.
 
@@ -48,6 +49,8 @@ def detection_probability(
     beyond : bool
         Whether places outside the mask are allowed where detection depends on the place; they
         are like the nearest mask point.
+    only_class : int, optional
+        The probability of an animal of this class, instead of the average.
 
     Returns
     -------
@@ -59,13 +62,15 @@ def detection_probability(
     measured = measured_at(likelihood, coefficients, item.survey, xy, beyond=beyond)
     total: FloatArray | None = None
     for c, given in zip(item.classes, likelihood.state(coefficients).inputs[p], strict=True):
+        if only_class is not None and c != only_class:
+            continue
         block = given.block.without_animals(xy)
         effects = effects_at(given.effects, places, measured)
         hazard = _pattern_hazard(
             likelihood, BlockInput(block, given.values, _NOTHING, effects), pattern
         )
         found = -np.expm1(-hazard)
-        if likelihood.model.individuals.is_mixture:
+        if likelihood.model.individuals.is_mixture and only_class is None:
             found = found * share[c]
         total = found if total is None else total + found
     return np.asarray(total)
