@@ -22,6 +22,7 @@ from secr_nea.errors import (
 )
 from secr_nea.fit import FitResult, fit
 from secr_nea.inference import MinimumCount, minimum_count
+from secr_nea.inference.comparison import ModelSet, compare
 from secr_nea.io import (
     ColumnMapping,
     FieldTables,
@@ -50,9 +51,6 @@ from secr_nea.io import (
     write_secr,
     write_tables,
 )
-from secr_nea.inference.comparison import ModelSet, compare
-from secr_nea.io.searches import read_searches
-from secr_nea.io.tables import read_captures, read_mask, read_surveys, read_traps
 from secr_nea.likelihood import log_likelihood, log_likelihood_gradient
 from secr_nea.mask import HabitatMask
 from secr_nea.model import Model
@@ -120,8 +118,8 @@ __all__ = [
     "read_surveys",
     "read_traps",
     "read_wildlife_insights",
-    "secr_rdata_contents",
     "resampling",
+    "secr_rdata_contents",
     "set_threads",
     "share",
     "share_public",

@@ -230,6 +230,9 @@ def test_script_of_several_sessions_matches_by_name():
         ({"D": "~ s(rugged, k=4)"}, r"uses s, which cannot be written for R secr"),
         ({"D": "~ bs(rugged, df=4)"}, r"uses bs, which"),
         ({"D": "~ 0 + rugged"}, "has no intercept"),
+        ({"distance": sn.LeastCost(), "noneuc": "~ rugged"}, "formula for noneuc, distances other"),
+        ({"sigmak": "~ 1"}, "formula for sigmak"),
+        ({"population": "conditional", "D": "~ rugged"}, "has relative density"),
     ],
 )
 def test_models_that_r_does_not_have_are_refused(formulas, told):

@@ -10,7 +10,6 @@ import numpy as np
 
 from secr_nea import _checks
 from secr_nea._version import __version__
-from secr_nea.errors import ModelError
 from secr_nea.estimate import Estimate
 from secr_nea.io import secr_words as words
 from secr_nea.model import Model
@@ -222,11 +221,7 @@ def arguments(model: Model) -> dict[str, str]:
     ModelError
         A model that R secr does not have.
     """
-    if not model.detection.code:
-        raise ModelError(
-            f"The detection function {model.detection.name!r} has no code in R secr. Export the "
-            "data only: write_secr(folder, surveys)."
-        )
+    words.refuse_foreign(model)
     formulas = {name: text for name, text in words.r_models(model).items()}
     details = {"fastproximity": "FALSE"}
     if model.population == "binomial":

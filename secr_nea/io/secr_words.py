@@ -18,6 +18,7 @@ DETECTORS = {
     "binary": "proximity",
     "binomial": "count",
     "multi": "multi",
+    "capped": "capped",
     "area_search": "polygon",
     "transect": "transect",
 }
@@ -35,6 +36,8 @@ WORDS = {
     "trap_detected_last_occasion": "K",
 }
 """Words of formulas and R's."""
+PARAMETERS = ("D", "lambda0", "g0", "a0", "sigma", "z", "w", "pmix")
+"""Real parameters that mean the same in R."""
 CALLS = ("I", "log", "exp", "sqrt")
 """Functions in formulas that mean the same in R."""
 TAKEN = {"t", "T", "b", "B", "bk", "Bk", "k", "K", "g", "h2", "h3", "Session", "tcov", "kcov", "ts"}
@@ -91,6 +94,27 @@ def r_formula(text: str, parameter: str, model: Model) -> str:
         return words.get(match[0], match[0])
 
     return re.sub(r"[A-Za-z_][\w.]*", word, text).replace("**", "^")
+
+
+def refuse_foreign(model: Model) -> None:
+    """ModelError for models that R secr does not have, or writes in another way.
+
+    Raises
+    ------
+    ModelError
+    """
+    foreign = [name for name in model.formulas if name not in PARAMETERS]
+    reasons = [f"a formula for {name}" for name in foreign]
+    reasons += ["distances other than straight ones"] if model.metric is not None else []
+    relative = model.population == "conditional" and "D" in model.formulas
+    reasons += ["relative density"] if relative else []
+    if not model.detection.code:
+        reasons.append(f"the detection function {model.detection.name!r}")
+    if reasons:
+        raise ModelError(
+            f"The model has {_checks.listed(reasons)}, which cannot be written for R secr. Export "
+            "the data only: write_secr(folder, surveys)."
+        )
 
 
 def r_models(model: Model) -> dict[str, str]:
