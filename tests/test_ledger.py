@@ -21,7 +21,7 @@ def messy():
     detections.loc[30, "animalID"] = "unknown"  # row 31
     detections.loc[5, "sex"] = "M" if detections.loc[5, "sex"] == "F" else "F"  # row 6
     traps.loc[10, ["x", "y"]] = traps.loc[10, ["y", "x"]].to_numpy()  # row 11
-    return sn.field_tables(traps, detections)
+    return sn.raw_tables(traps, detections)
 
 
 def mended(messy):

@@ -25,7 +25,7 @@ def tables(periods, detections=None, **columns):
     traps = pd.DataFrame({"trap": names, "x": 5e5 + 3000.0 * np.arange(len(names)), "y": 5.4e6})
     if detections is None:
         detections = pd.DataFrame({"animal": ["A"], "trap": names[:1]})
-    return sn.field_tables(traps, detections, operation)
+    return sn.raw_tables(traps, detections, operation)
 
 
 def operation(*periods, columns=None, **options):
@@ -191,7 +191,7 @@ def test_traps_in_degrees_come_out_in_metres():
     lon, lat = 90.0 + 0.05 * np.arange(4), np.full(4, 50.0)
     traps = pd.DataFrame({"station": list("ABCD"), "lat": lat, "lon": lon})
     seen = pd.DataFrame({"animal": ["X"], "station": ["A"]})
-    array = sn.trap_array(sn.field_tables(traps, seen))
+    array = sn.trap_array(sn.raw_tables(traps, seen))
     # 0.05 degrees of longitude at 50 north on the WGS84 ellipsoid, across the zone joint at 90
     np.testing.assert_allclose(np.hypot(*np.diff(array.xy, axis=0).T), 3584.8, atol=0.5)
 

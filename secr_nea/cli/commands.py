@@ -9,6 +9,7 @@ from cyclopts import App, CycloptsError
 
 from secr_nea._version import __version__
 from secr_nea.cli.check import check
+from secr_nea.cli.convert import convert
 from secr_nea.cli.demo import demo
 from secr_nea.cli.estimate import estimate
 from secr_nea.cli.messages import one_line
@@ -17,6 +18,7 @@ from secr_nea.errors import SecrError
 GOOD = 0
 BAD_INPUT = 2
 INTERRUPTED = 130
+NAMES = ("estimate", "check", "convert", "demo")
 
 HELP = """Density and abundance from spatial capture-recapture.
 
@@ -28,6 +30,7 @@ commands = App(name="secr_nea", help=HELP, version=__version__, suppress_keyboar
 commands.command(estimate)
 commands.command(check)
 commands.command(demo)
+commands.command(convert)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -50,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             tokens, exit_on_error=False, print_error=False, result_action="return_value"
         )
     except CycloptsError as error:
-        command = f"{tokens[0]} " if tokens and tokens[0] in ("estimate", "check", "demo") else ""
+        command = f"{tokens[0]} " if tokens and tokens[0] in NAMES else ""
         return _fail(f"{error} See: python -m secr_nea {command}--help", BAD_INPUT)
     except (SecrError, OSError) as error:
         return _fail(error, BAD_INPUT)

@@ -9,22 +9,22 @@ import numpy as np
 
 from secr_nea import _checks
 from secr_nea.quality.cells import is_empty, text_of
-from secr_nea.quality.field_tables import FieldTables
 from secr_nea.quality.findings import Finding
 from secr_nea.quality.kinds import found
 from secr_nea.quality.names import is_placeholder, one_letter_apart, sex_of, spelling_groups
 from secr_nea.quality.operation_rows import days_of
+from secr_nea.quality.raw_tables import RawTables
 
 TABLE = "detections"
 _DEAD = re.compile(r"dead|died|killed|poach|removed|мертв|мёртв|погиб|убит", re.IGNORECASE)
 
 
-def check_ids(tables: FieldTables) -> Iterator[Finding]:
+def check_ids(tables: RawTables) -> Iterator[Finding]:
     """Findings about the ids of traps and animals.
 
     Parameters
     ----------
-    tables : FieldTables
+    tables : RawTables
 
     Yields
     ------
@@ -43,7 +43,7 @@ def check_ids(tables: FieldTables) -> Iterator[Finding]:
     yield from _spellings(tables, TABLE, "animal_id", real)
 
 
-def _spaces(tables: FieldTables, table: str, role: str) -> Iterator[Finding]:
+def _spaces(tables: RawTables, table: str, role: str) -> Iterator[Finding]:
     rows = tables.rows(table)
     cells = [text_of(cell) for cell in tables.cells(table, role)]
     padded = np.array([cell != cell.strip() for cell in cells], dtype=bool)
@@ -52,7 +52,7 @@ def _spaces(tables: FieldTables, table: str, role: str) -> Iterator[Finding]:
         yield found("spaces-around-id", table, rows[padded], f"{told}.")
 
 
-def _trap_ids(tables: FieldTables) -> Iterator[Finding]:
+def _trap_ids(tables: RawTables) -> Iterator[Finding]:
     rows, names = tables.rows("traps"), tables.text("traps", "trap_id")
     session = tables.session("traps")
     blank = names == ""
@@ -69,7 +69,7 @@ def _trap_ids(tables: FieldTables) -> Iterator[Finding]:
         yield from _spellings(tables, "traps", "trap_id", own.tolist())
 
 
-def _placeholders(tables: FieldTables) -> Iterator[Finding]:
+def _placeholders(tables: RawTables) -> Iterator[Finding]:
     rows, names = tables.rows(TABLE), tables.text(TABLE, "animal_id")
     for name in dict.fromkeys(names.tolist()):
         if is_placeholder(name):
@@ -78,7 +78,7 @@ def _placeholders(tables: FieldTables) -> Iterator[Finding]:
                         f"Animal {name!r} in {_checks.rows_listed(where)}.")  # fmt: skip
 
 
-def _spellings(tables: FieldTables, table: str, role: str, names: list[str]) -> Iterator[Finding]:
+def _spellings(tables: RawTables, table: str, role: str, names: list[str]) -> Iterator[Finding]:
     """Two spellings of one id; and names one letter apart, which is milder."""
     kind = f"near-duplicate-{'animal' if role == 'animal_id' else 'trap'}-id"
     rows, cells = tables.rows(table), tables.text(table, role)
@@ -98,12 +98,12 @@ def _spellings(tables: FieldTables, table: str, role: str, names: list[str]) -> 
         yield found(kind, table, where, f"One letter apart: {words}.", severity="warning")
 
 
-def check_animals(tables: FieldTables) -> Iterator[Finding]:
+def check_animals(tables: RawTables) -> Iterator[Finding]:
     """Findings about what is told of animals: sex, age, fate.
 
     Parameters
     ----------
-    tables : FieldTables
+    tables : RawTables
 
     Yields
     ------
@@ -118,7 +118,7 @@ def check_animals(tables: FieldTables) -> Iterator[Finding]:
         yield from _after_death(tables)
 
 
-def _sex_words(tables: FieldTables) -> Iterator[Finding]:
+def _sex_words(tables: RawTables) -> Iterator[Finding]:
     rows, words = tables.rows(TABLE), tables.text(TABLE, "sex")
     read = [sex_of(word) for word in words]
     strange = np.array([sex is None for sex in read], dtype=bool)
@@ -135,7 +135,7 @@ def _sex_words(tables: FieldTables) -> Iterator[Finding]:
             yield found("sex-in-several-spellings", TABLE, rows[other], seen)
 
 
-def _contradictory(tables: FieldTables, role: str) -> Iterator[Finding]:
+def _contradictory(tables: RawTables, role: str) -> Iterator[Finding]:
     """One animal with two values of what does not change."""
     rows, names = tables.rows(TABLE), tables.text(TABLE, "animal_id")
     words = tables.text(TABLE, role)
@@ -158,7 +158,7 @@ def _contradictory(tables: FieldTables, role: str) -> Iterator[Finding]:
         yield found(f"{role}-contradictory", TABLE, rows[mine], f"Animal {name!r} is {told}.")
 
 
-def _after_death(tables: FieldTables) -> Iterator[Finding]:
+def _after_death(tables: RawTables) -> Iterator[Finding]:
     rows, names = tables.rows(TABLE), tables.text(TABLE, "animal_id")
     dead = np.array([bool(_DEAD.search(word)) for word in tables.text(TABLE, "fate")], dtype=bool)
     day = days_of(tables.dates(TABLE, "date").when)

@@ -11,15 +11,15 @@ from secr_nea.captures import CaptureHistory
 from secr_nea.errors import DataError
 from secr_nea.quality.cells import numbers_of, text_of
 from secr_nea.quality.detection_checks import moments
-from secr_nea.quality.field_tables import FieldTables
 from secr_nea.quality.names import is_placeholder, sex_of
 from secr_nea.quality.operation import Effort, local_clock, rows_of_survey
+from secr_nea.quality.raw_tables import RawTables
 from secr_nea.quality.trap_positions import trap_positions
 from secr_nea.traps import TrapArray
 
 
 def trap_array(
-    tables: FieldTables,
+    tables: RawTables,
     effort: Effort | None = None,
     *,
     detector: str = "count",
@@ -30,7 +30,7 @@ def trap_array(
 
     Parameters
     ----------
-    tables : FieldTables
+    tables : RawTables
     effort : Effort, optional
         From :meth:`Operation.effort`; the effort columns of the traps table by default, else 1.
     detector : str
@@ -72,7 +72,7 @@ def trap_array(
 
 
 def _effort(
-    tables: FieldTables, effort: Effort | None, mine: np.ndarray, ids: list[str]
+    tables: RawTables, effort: Effort | None, mine: np.ndarray, ids: list[str]
 ) -> np.ndarray | None:
     if effort is not None:
         position = {name: i for i, name in enumerate(effort.trap_ids)}
@@ -87,7 +87,7 @@ def _effort(
 
 
 def capture_history(
-    tables: FieldTables,
+    tables: RawTables,
     traps: TrapArray,
     effort: Effort | None = None,
     *,
@@ -99,7 +99,7 @@ def capture_history(
 
     Parameters
     ----------
-    tables : FieldTables
+    tables : RawTables
     traps : TrapArray
     effort : Effort, optional
         Its occasions decide the occasion of each detection by date; else the column occasion does.
@@ -143,7 +143,7 @@ def capture_history(
 
 
 def _by_date(
-    tables: FieldTables,
+    tables: RawTables,
     frame: pd.DataFrame,
     effort: Effort,
     mine: np.ndarray,

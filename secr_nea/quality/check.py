@@ -9,23 +9,23 @@ from secr_nea.quality.animal_checks import check_animals, check_ids
 from secr_nea.quality.coordinate_checks import check_layout
 from secr_nea.quality.dates import ORDERS
 from secr_nea.quality.detection_checks import check_detections
-from secr_nea.quality.field_tables import TABLES, FieldTables
 from secr_nea.quality.findings import SEVERITIES, Finding, Findings
 from secr_nea.quality.kinds import found
 from secr_nea.quality.ledger import Ledger
 from secr_nea.quality.operation_checks import check_operation
+from secr_nea.quality.raw_tables import TABLES, RawTables
 from secr_nea.quality.survey_checks import check_surveys
 from secr_nea.quality.trap_positions import trap_positions
 
 
 def check_tables(
-    tables: FieldTables, *, detector: str = "count", ledger: Ledger | None = None
+    tables: RawTables, *, detector: str = "count", ledger: Ledger | None = None
 ) -> Findings:
     """Check field tables.
 
     Parameters
     ----------
-    tables : FieldTables
+    tables : RawTables
     detector : str
         What the traps are, as for :class:`secr_nea.TrapArray`.
     ledger : Ledger, optional
@@ -53,7 +53,7 @@ def check_tables(
     return Findings(tuple(sorted(items, key=key)), mended, ledger)
 
 
-def _all(tables: FieldTables, detector: str) -> Iterator[Finding]:
+def _all(tables: RawTables, detector: str) -> Iterator[Finding]:
     yield from _undecided(tables)
     yield from check_ids(tables)
     yield from check_layout(tables, trap_positions(tables))
@@ -63,7 +63,7 @@ def _all(tables: FieldTables, detector: str) -> Iterator[Finding]:
     yield from check_surveys(tables)
 
 
-def _undecided(tables: FieldTables) -> Iterator[Finding]:
+def _undecided(tables: RawTables) -> Iterator[Finding]:
     """Tables whose dates can be read both ways, with nothing to decide it."""
     for name, how in tables.decided.items():
         if how == "undecided":

@@ -12,9 +12,9 @@ from secr_nea._crs import describe
 from secr_nea._typing import BoolArray, FloatArray
 from secr_nea.quality import places
 from secr_nea.quality.cells import decimals_of
-from secr_nea.quality.field_tables import FieldTables
 from secr_nea.quality.findings import Finding
 from secr_nea.quality.kinds import found
+from secr_nea.quality.raw_tables import RawTables
 from secr_nea.quality.trap_positions import TrapPositions, stated_zone
 
 SMALLEST_GAP_M = 30.0
@@ -26,12 +26,12 @@ LINE = 5.0
 """Arrays this many times longer than wide are called linear."""
 
 
-def check_layout(tables: FieldTables, where: TrapPositions) -> Iterator[Finding]:
+def check_layout(tables: RawTables, where: TrapPositions) -> Iterator[Finding]:
     """Findings about where traps stand.
 
     Parameters
     ----------
-    tables : FieldTables
+    tables : RawTables
     where : TrapPositions
 
     Yields
@@ -47,7 +47,7 @@ def check_layout(tables: FieldTables, where: TrapPositions) -> Iterator[Finding]
         yield from _lines(tables, where)
 
 
-def _two_sources(tables: FieldTables, where: TrapPositions) -> Iterator[Finding]:
+def _two_sources(tables: RawTables, where: TrapPositions) -> Iterator[Finding]:
     """Latitude and longitude against x and y."""
     if not all(tables.has("traps", role) for role in ("x", "y", "lat", "lon")):
         return
@@ -97,7 +97,7 @@ def _constant(offsets: FloatArray) -> bool:
 
 
 def _offsets(
-    tables: FieldTables,
+    tables: RawTables,
     xy: FloatArray,
     lon: FloatArray,
     lat: FloatArray,
@@ -128,7 +128,7 @@ def _offsets(
     return places.matched_shape(xy, local)[0], "by the shape of the array"
 
 
-def _same_place(tables: FieldTables, where: TrapPositions) -> Iterator[Finding]:
+def _same_place(tables: RawTables, where: TrapPositions) -> Iterator[Finding]:
     """Different traps of a survey at the same coordinates."""
     rows, names = tables.rows("traps"), tables.text("traps", "trap_id")
     groups: dict[tuple[str, float, float], list[int]] = {}
@@ -142,7 +142,7 @@ def _same_place(tables: FieldTables, where: TrapPositions) -> Iterator[Finding]:
                     f"Different traps at the same coordinates: {told}.")  # fmt: skip
 
 
-def _lines(tables: FieldTables, where: TrapPositions) -> Iterator[Finding]:
+def _lines(tables: RawTables, where: TrapPositions) -> Iterator[Finding]:
     """Arrays that are much longer than wide, survey by survey."""
     session = tables.session("traps")
     for survey in dict.fromkeys(session.tolist()):

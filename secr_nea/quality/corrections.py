@@ -12,7 +12,7 @@ from secr_nea import _checks
 from secr_nea.errors import DataError
 from secr_nea.quality.cells import text_of
 from secr_nea.quality.dates import exchanged, read_date
-from secr_nea.quality.field_tables import FieldTables
+from secr_nea.quality.raw_tables import RawTables
 
 
 @dataclass(frozen=True)
@@ -65,14 +65,14 @@ def correction_of(item: Mapping[str, Any]) -> Correction:
     return Correction(str(item["action"]), str(item["reason"]), changes)
 
 
-def ids_of(tables: FieldTables) -> pd.Series:
+def ids_of(tables: RawTables) -> pd.Series:
     """Animal ids of the detections by row number."""
     return pd.Series(
         tables.text("detections", "animal_id"), index=tables.raw["detections"].index, dtype=object
     )
 
 
-def column_of(tables: FieldTables, table: str, role: str) -> str:
+def column_of(tables: RawTables, table: str, role: str) -> str:
     """Column of a role; DataError when the table has none."""
     if table not in tables.raw:
         raise DataError(f"There is no table {table!r}; there is {_checks.listed(tables.raw)}.")
@@ -95,7 +95,7 @@ def _frame_with(
     return frame
 
 
-def cell_of(tables: FieldTables, table: str, row: int, column: str) -> object:
+def cell_of(tables: RawTables, table: str, row: int, column: str) -> object:
     """Cell of a raw table; DataError when there is no such row or column."""
     frame = _frame_with(tables.raw, table, row, "ledger")
     if column not in frame.columns:
@@ -105,7 +105,7 @@ def cell_of(tables: FieldTables, table: str, row: int, column: str) -> object:
     return value
 
 
-def held_by(tables: FieldTables, table: str, row: int, column: str) -> str:
+def held_by(tables: RawTables, table: str, row: int, column: str) -> str:
     """Text of a cell, or of all cells of a row."""
     if column:
         return text_of(cell_of(tables, table, row, column))
@@ -117,7 +117,7 @@ def _row_text(frame: pd.DataFrame, row: int) -> str:
 
 
 def rows_named(
-    tables: FieldTables, table: str, role: str, name: str, *, needed: bool = True
+    tables: RawTables, table: str, role: str, name: str, *, needed: bool = True
 ) -> list[int]:
     """Rows whose id is spelt exactly so, or so without the spaces around it."""
     if not tables.has(table, role):
@@ -140,7 +140,7 @@ def rows_named(
     return rows
 
 
-def swapped_text(cell: object, tables: FieldTables, table: str, row: int) -> str:
+def swapped_text(cell: object, tables: RawTables, table: str, row: int) -> str:
     """Date of a cell with day and month exchanged, year first; DataError when that is no date."""
     order = tables.orders.get(table, "dmy")
     read = read_date(cell, order)

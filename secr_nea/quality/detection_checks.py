@@ -12,21 +12,21 @@ from secr_nea import _checks
 from secr_nea._typing import BoolArray
 from secr_nea.quality.cells import is_empty, numbers_of, text_of
 from secr_nea.quality.dates import DateColumn
-from secr_nea.quality.field_tables import FieldTables
 from secr_nea.quality.findings import Finding
 from secr_nea.quality.kinds import found
 from secr_nea.quality.operation_checks import date_text, effort_of_rows, unreadable_dates
 from secr_nea.quality.operation_rows import days_of, days_outside, periods
+from secr_nea.quality.raw_tables import RawTables
 
 TABLE = "detections"
 
 
-def check_detections(tables: FieldTables, detector: str) -> Iterator[Finding]:
+def check_detections(tables: RawTables, detector: str) -> Iterator[Finding]:
     """Findings about the rows of the detections table.
 
     Parameters
     ----------
-    tables : FieldTables
+    tables : RawTables
     detector : str
         Canonical detector word: "count", "binary", "binomial", "multi".
 
@@ -44,7 +44,7 @@ def check_detections(tables: FieldTables, detector: str) -> Iterator[Finding]:
     yield from _too_many(tables, detector)
 
 
-def _unknown_traps(tables: FieldTables) -> Iterator[Finding]:
+def _unknown_traps(tables: RawTables) -> Iterator[Finding]:
     rows, names, session = tables.rows(TABLE), tables.text(TABLE, "trap_id"), tables.session(TABLE)
     blank = names == ""
     if blank.any():
@@ -71,7 +71,7 @@ def _unknown_traps(tables: FieldTables) -> Iterator[Finding]:
         yield found("unknown-trap", TABLE, where, seen)
 
 
-def _dates(tables: FieldTables) -> Iterator[Finding]:
+def _dates(tables: RawTables) -> Iterator[Finding]:
     rows, dates = tables.rows(TABLE), tables.dates(TABLE, "date")
     yield from unreadable_dates(tables, TABLE, "date", dates)
     known = periods(tables)
@@ -99,7 +99,7 @@ def _dates(tables: FieldTables) -> Iterator[Finding]:
         yield found("outside-operation", TABLE, rows[lost], f"The camera was not working: {told}.")
 
 
-def _swapped(tables: FieldTables, dates: DateColumn, swapped: BoolArray) -> Iterator[Finding]:
+def _swapped(tables: RawTables, dates: DateColumn, swapped: BoolArray) -> Iterator[Finding]:
     if not swapped.any():
         return
     rows, cells = tables.rows(TABLE), tables.cells(TABLE, "date")
@@ -117,7 +117,7 @@ def _swapped(tables: FieldTables, dates: DateColumn, swapped: BoolArray) -> Iter
     yield found("day-month-swapped", TABLE, rows[swapped], seen)
 
 
-def _without_effort(tables: FieldTables) -> Iterator[Finding]:
+def _without_effort(tables: RawTables) -> Iterator[Finding]:
     """Detections where the effort is zero, at that trap or on that occasion of it."""
     effort = effort_of_rows(tables)
     if effort is None:
@@ -147,7 +147,7 @@ def _without_effort(tables: FieldTables) -> Iterator[Finding]:
         yield found("detection-without-effort", TABLE, rows[lost], f"Effort is 0: {told}.")
 
 
-def _occasions(tables: FieldTables) -> Iterator[Finding]:
+def _occasions(tables: RawTables) -> Iterator[Finding]:
     n = len(tables.effort_columns)
     rows = tables.rows(TABLE)
     if not tables.has(TABLE, "occasion"):
@@ -176,7 +176,7 @@ def _occasions(tables: FieldTables) -> Iterator[Finding]:
         yield from _overlapping_occasions(tables, np.where(wrong, np.nan, values))
 
 
-def _overlapping_occasions(tables: FieldTables, occasion: np.ndarray) -> Iterator[Finding]:
+def _overlapping_occasions(tables: RawTables, occasion: np.ndarray) -> Iterator[Finding]:
     """Occasions of one survey whose dates overlap, after the later one has begun."""
     dates, session, rows = tables.dates(TABLE, "date"), tables.session(TABLE), tables.rows(TABLE)
     for survey in dict.fromkeys(session.tolist()):
@@ -198,7 +198,7 @@ def _overlapping_occasions(tables: FieldTables, occasion: np.ndarray) -> Iterato
             yield found("occasions-overlap", TABLE, rows[sorted(clash)], seen)
 
 
-def _counts(tables: FieldTables) -> Iterator[Finding]:
+def _counts(tables: RawTables) -> Iterator[Finding]:
     if not tables.has(TABLE, "count"):
         return
     rows, cells = tables.rows(TABLE), tables.cells(TABLE, "count")
@@ -214,7 +214,7 @@ def _counts(tables: FieldTables) -> Iterator[Finding]:
         )
 
 
-def moments(tables: FieldTables) -> DateColumn:
+def moments(tables: RawTables) -> DateColumn:
     """Dates of the detections with the time of a separate column added, where there is one."""
     dates = tables.dates(TABLE, "date")
     if not tables.has(TABLE, "time"):
@@ -239,7 +239,7 @@ def _clock(cell: object) -> str | None:
     return f"{text}:00" if text.count(":") == 1 else text if text.count(":") == 2 else None
 
 
-def _copies(tables: FieldTables) -> Iterator[Finding]:
+def _copies(tables: RawTables) -> Iterator[Finding]:
     """Rows with the same animal, trap and minute."""
     if not tables.has(TABLE, "date"):
         return
@@ -263,7 +263,7 @@ def _copies(tables: FieldTables) -> Iterator[Finding]:
                     f"Same animal, trap and time in rows {told}.")  # fmt: skip
 
 
-def _too_many(tables: FieldTables, detector: str) -> Iterator[Finding]:
+def _too_many(tables: RawTables, detector: str) -> Iterator[Finding]:
     """More detections than the detector can give."""
     if detector not in ("binary", "multi"):
         return

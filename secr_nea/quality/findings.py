@@ -18,8 +18,8 @@ from secr_nea._typing import PathLike
 from secr_nea.errors import DataError
 
 if TYPE_CHECKING:
-    from secr_nea.quality.field_tables import FieldTables
     from secr_nea.quality.ledger import Ledger
+    from secr_nea.quality.raw_tables import RawTables
 
 SEVERITIES = ("error", "warning", "note")
 COLUMNS = ["severity", "kind", "table", "rows", "seen", "why", "cure"]
@@ -77,14 +77,14 @@ class Findings:
     Parameters
     ----------
     found : tuple of Finding
-    tables : FieldTables
+    tables : RawTables
         What was checked.
     ledger : Ledger or None
         Corrections that were applied before the check.
     """
 
     found: tuple[Finding, ...]
-    tables: FieldTables
+    tables: RawTables
     ledger: Ledger | None = None
 
     def __len__(self) -> int:

@@ -24,7 +24,7 @@ from secr_nea.quality.corrections import (
     rows_named,
     swapped_text,
 )
-from secr_nea.quality.field_tables import FieldTables
+from secr_nea.quality.raw_tables import RawTables
 
 FORMAT = "secr_nea ledger of corrections, version 1"
 
@@ -40,7 +40,7 @@ class Ledger:
     Parameters
     ----------
     corrections : tuple of Correction
-    tables : FieldTables or None
+    tables : RawTables or None
         The raw tables that corrections are written for.
 
     Examples
@@ -49,20 +49,20 @@ class Ledger:
     >>> import secr_nea as sn
     >>> traps = pd.DataFrame({"trap": ["A"], "x": [500000.0], "y": [5400000.0]})
     >>> seen = pd.DataFrame({"animal": ["SL1", "SL-01"], "trap": ["A", "A"]})
-    >>> tables = sn.field_tables(traps, seen)
+    >>> tables = sn.raw_tables(traps, seen)
     >>> ledger = sn.Ledger.of(tables).merge_animals(["SL-01"], into="SL1", reason="same rosettes")
     >>> ledger.apply(tables).raw["detections"]["animal"].tolist()
     ['SL1', 'SL1']
     """
 
     corrections: tuple[Correction, ...] = ()
-    tables: FieldTables | None = field(default=None)
+    tables: RawTables | None = field(default=None)
 
     @classmethod
-    def of(cls, tables: FieldTables) -> Ledger:
+    def of(cls, tables: RawTables) -> Ledger:
         """Empty ledger for raw tables."""
-        if not isinstance(tables, FieldTables):
-            raise DataError(f"A ledger is written for FieldTables; got {type(tables).__name__}.")
+        if not isinstance(tables, RawTables):
+            raise DataError(f"A ledger is written for RawTables; got {type(tables).__name__}.")
         return cls((), tables)
 
     # --- corrections
@@ -243,7 +243,7 @@ class Ledger:
             changes += hits
         return self._with(action, reason, changes)
 
-    def _current(self) -> FieldTables:
+    def _current(self) -> RawTables:
         if self.tables is None:
             raise DataError(
                 "This ledger was read without its tables: Ledger.read(path, tables) to add to it."
@@ -267,17 +267,17 @@ class Ledger:
 
     # --- use
 
-    def apply(self, tables: FieldTables) -> FieldTables:
+    def apply(self, tables: RawTables) -> RawTables:
         """New tables with all corrections made, in order.
 
         Parameters
         ----------
-        tables : FieldTables
+        tables : RawTables
             The raw tables.
 
         Returns
         -------
-        FieldTables
+        RawTables
 
         Raises
         ------
@@ -290,12 +290,12 @@ class Ledger:
                 make(raw, change, f"correction {number} ({correction.action})")
         return tables.with_raw(raw)
 
-    def individuals(self, tables: FieldTables | None = None) -> pd.DataFrame:
+    def individuals(self, tables: RawTables | None = None) -> pd.DataFrame:
         """What became of every animal id of the raw detections.
 
         Parameters
         ----------
-        tables : FieldTables, optional
+        tables : RawTables, optional
             The raw tables; those the ledger was written for by default.
 
         Returns
@@ -364,13 +364,13 @@ class Ledger:
         return target
 
     @classmethod
-    def read(cls, path: PathLike, tables: FieldTables | None = None) -> Ledger:
+    def read(cls, path: PathLike, tables: RawTables | None = None) -> Ledger:
         """Read a ledger.
 
         Parameters
         ----------
         path : path
-        tables : FieldTables, optional
+        tables : RawTables, optional
             The raw tables, when corrections are to be added.
 
         Returns

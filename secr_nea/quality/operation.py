@@ -13,9 +13,9 @@ from secr_nea import _checks
 from secr_nea._typing import FloatArray, IntArray
 from secr_nea.errors import DataError
 from secr_nea.quality.dates import DateColumn, read_dates
-from secr_nea.quality.field_tables import FieldTables
 from secr_nea.quality.intervals import Interval, difference, intersection, overlap, union
 from secr_nea.quality.operation_rows import period_table, span_days
+from secr_nea.quality.raw_tables import RawTables
 
 CUTS = {"midnight": 0.0, "noon": 0.5}
 """Where occasions are cut, days after local midnight."""
@@ -138,7 +138,7 @@ class Operation:
     @classmethod
     def from_tables(
         cls,
-        tables: FieldTables,
+        tables: RawTables,
         *,
         end_days: float = 0.5,
         station: str = "any",
@@ -149,7 +149,7 @@ class Operation:
 
         Parameters
         ----------
-        tables : FieldTables
+        tables : RawTables
             With start and end of operation, in the table "operation" if there is one. Columns
             Problem1_from, Problem1_to ... tell failures.
         end_days : {0, 0.5, 1} or float between
@@ -286,7 +286,7 @@ _STATION_WORDS = {
 }
 
 
-def rows_of_survey(tables: FieldTables, name: str, survey: str | None) -> np.ndarray:
+def rows_of_survey(tables: RawTables, name: str, survey: str | None) -> np.ndarray:
     """Positions of a survey's rows; DataError when there are several and none is named."""
     session = tables.session(name)
     if not tables.has(name, "session"):
@@ -304,7 +304,7 @@ def rows_of_survey(tables: FieldTables, name: str, survey: str | None) -> np.nda
 
 
 def _working(
-    tables: FieldTables, name: str, mine: np.ndarray, share: float, zone: str | None
+    tables: RawTables, name: str, mine: np.ndarray, share: float, zone: str | None
 ) -> dict[str, dict[str, list[Interval]]]:
     """Working time of each camera of each trap."""
     rows = tables.rows(name)
@@ -376,7 +376,7 @@ def local_clock(dates: DateColumn, zone: str | None, rows: np.ndarray, name: str
 
 
 def _refuse_gaps(
-    tables: FieldTables, name: str, mine: np.ndarray, begin: FloatArray, finish: FloatArray
+    tables: RawTables, name: str, mine: np.ndarray, begin: FloatArray, finish: FloatArray
 ) -> None:
     """DataError for rows without start or end, or with an end before the start."""
     rows, traps = tables.rows(name), tables.text(name, "trap_id")
@@ -398,7 +398,7 @@ def _refuse_gaps(
         )
 
 
-def _never(tables: FieldTables, name: str, i: int) -> bool:
+def _never(tables: RawTables, name: str, i: int) -> bool:
     """Whether a row without dates says that the camera never worked: its effort is 0."""
     if name != "traps" or len(tables.effort_columns) != 1:
         return False
@@ -406,7 +406,7 @@ def _never(tables: FieldTables, name: str, i: int) -> bool:
 
 
 def _failures(
-    tables: FieldTables, name: str, i: int, share: float, zone: str | None, finish: float
+    tables: RawTables, name: str, i: int, share: float, zone: str | None, finish: float
 ) -> list[Interval]:
     """Times at which a camera did not work within its period."""
     out = []

@@ -12,7 +12,6 @@ from secr_nea import _checks
 from secr_nea._typing import BoolArray, FloatArray
 from secr_nea.quality.cells import numbers_of
 from secr_nea.quality.dates import DateColumn
-from secr_nea.quality.field_tables import FieldTables
 from secr_nea.quality.findings import Finding
 from secr_nea.quality.kinds import found
 from secr_nea.quality.operation_rows import (
@@ -23,6 +22,7 @@ from secr_nea.quality.operation_rows import (
     periods,
     span_days,
 )
+from secr_nea.quality.raw_tables import RawTables
 
 SHORT_DAYS = 6.0
 """Cameras that worked at most so many days are told of, where others worked four times as long."""
@@ -41,12 +41,12 @@ def date_text(day: np.datetime64) -> str:
     return str(day.astype("datetime64[D]"))
 
 
-def check_operation(tables: FieldTables) -> Iterator[Finding]:
+def check_operation(tables: RawTables) -> Iterator[Finding]:
     """Findings about periods of operation and effort.
 
     Parameters
     ----------
-    tables : FieldTables
+    tables : RawTables
 
     Yields
     ------
@@ -63,7 +63,7 @@ def check_operation(tables: FieldTables) -> Iterator[Finding]:
     yield from _short_lived(tables)
 
 
-def _period_dates(tables: FieldTables, name: str) -> Iterator[Finding]:
+def _period_dates(tables: RawTables, name: str) -> Iterator[Finding]:
     rows = tables.rows(name)
     start, end = tables.dates(name, "start"), tables.dates(name, "end")
     for role, dates in (("start", start), ("end", end)):
@@ -101,13 +101,13 @@ def _period(start: DateColumn, end: DateColumn, i: Any) -> str:
 
 
 def unreadable_dates(
-    tables: FieldTables, name: str, role: str, dates: DateColumn
+    tables: RawTables, name: str, role: str, dates: DateColumn
 ) -> Iterator[Finding]:
     """Finding about cells of a date column that hold no date.
 
     Parameters
     ----------
-    tables : FieldTables
+    tables : RawTables
     name, role : str
     dates : DateColumn
 
@@ -124,7 +124,7 @@ def unreadable_dates(
 
 
 def _far_dates(
-    tables: FieldTables, name: str, start: DateColumn, end: DateColumn, known: BoolArray
+    tables: RawTables, name: str, start: DateColumn, end: DateColumn, known: BoolArray
 ) -> Iterator[Finding]:
     """Dates in another year than nearly all others of their survey."""
     rows, session = tables.rows(name), tables.session(name)
@@ -146,7 +146,7 @@ def _far_dates(
 
 
 def _incomplete(
-    tables: FieldTables, name: str, start: DateColumn, end: DateColumn
+    tables: RawTables, name: str, start: DateColumn, end: DateColumn
 ) -> Iterator[Finding]:
     """Periods without start or end whose length is not known from the effort either."""
     gap = (np.isnat(start.when) & ~start.bad) | (np.isnat(end.when) & ~end.bad)
@@ -164,7 +164,7 @@ def _incomplete(
         yield found("operation-incomplete", name, rows[gap], f"Start or end is empty: {told}.")
 
 
-def effort_of_rows(tables: FieldTables) -> FloatArray | None:
+def effort_of_rows(tables: RawTables) -> FloatArray | None:
     """Total stated effort of each row of the traps table; None when there is no effort column."""
     if not tables.effort_columns:
         return None
@@ -175,7 +175,7 @@ def effort_of_rows(tables: FieldTables) -> FloatArray | None:
     return total
 
 
-def _operation_ids(tables: FieldTables) -> Iterator[Finding]:
+def _operation_ids(tables: RawTables) -> Iterator[Finding]:
     rows, ids = tables.rows("operation"), tables.text("operation", "trap_id")
     known = set(tables.text("traps", "trap_id"))
     blank = ids == ""
@@ -195,7 +195,7 @@ def _operation_ids(tables: FieldTables) -> Iterator[Finding]:
         yield found("trap-without-operation", "traps", trap_rows[idle], seen)
 
 
-def _overlaps(tables: FieldTables) -> Iterator[Finding]:
+def _overlaps(tables: RawTables) -> Iterator[Finding]:
     """Periods of one camera that share days (a common day of change is none)."""
     known = periods(tables)
     known = known[known["start"].notna() & known["end"].notna() & (known["start"] <= known["end"])]
@@ -211,7 +211,7 @@ def _overlaps(tables: FieldTables) -> Iterator[Finding]:
             yield found("operation-overlaps", "operation", pairs, seen)
 
 
-def _effort_columns(tables: FieldTables) -> Iterator[Finding]:
+def _effort_columns(tables: RawTables) -> Iterator[Finding]:
     """Cells that are no effort at all."""
     rows, frame = tables.rows("traps"), tables.raw["traps"]
     for column in tables.effort_columns:
@@ -230,7 +230,7 @@ def _effort_columns(tables: FieldTables) -> Iterator[Finding]:
             yield found("occasion-without-effort", "traps", [], f"{column} is 0 for every trap.")
 
 
-def _effort_values(tables: FieldTables) -> Iterator[Finding]:
+def _effort_values(tables: RawTables) -> Iterator[Finding]:
     """Effort that is missing, zero, or not what the dates say."""
     effort = effort_of_rows(tables)
     if effort is None:
@@ -253,7 +253,7 @@ def _effort_values(tables: FieldTables) -> Iterator[Finding]:
         yield from _against_dates(tables, effort, span)
 
 
-def _span_of_rows(tables: FieldTables) -> FloatArray:
+def _span_of_rows(tables: RawTables) -> FloatArray:
     """Days between start and end of the rows of the traps table, exchanged dates put right."""
     if not (tables.has("traps", "start") and tables.has("traps", "end")):
         return np.full(len(tables.rows("traps")), np.nan)
@@ -261,7 +261,7 @@ def _span_of_rows(tables: FieldTables) -> FloatArray:
     return span_days(*exchange_evident(tables, "traps", start, end)[:2])
 
 
-def _zero_effort(tables: FieldTables, effort: FloatArray, span: FloatArray) -> Iterator[Finding]:
+def _zero_effort(tables: RawTables, effort: FloatArray, span: FloatArray) -> Iterator[Finding]:
     rows, notes = tables.rows("traps"), tables.text("traps", "note")
     told_why = np.array([bool(_FAILED.search(note)) for note in notes], dtype=bool)
     zero = effort == 0
@@ -278,7 +278,7 @@ def _zero_effort(tables: FieldTables, effort: FloatArray, span: FloatArray) -> I
             yield found("effort-zero", "traps", rows[chosen], seen, severity=severity)
 
 
-def _against_dates(tables: FieldTables, effort: FloatArray, span: FloatArray) -> Iterator[Finding]:
+def _against_dates(tables: RawTables, effort: FloatArray, span: FloatArray) -> Iterator[Finding]:
     rows = tables.rows("traps")
     with np.errstate(invalid="ignore"):
         comparable = np.isfinite(span) & (span >= 0) & (effort > 0)
@@ -309,7 +309,7 @@ def _is_days(effort: FloatArray, span: FloatArray, comparable: BoolArray) -> boo
     return bool(agrees.mean() >= 1 / 3)
 
 
-def _short_lived(tables: FieldTables) -> Iterator[Finding]:
+def _short_lived(tables: RawTables) -> Iterator[Finding]:
     """Cameras that worked a few days while others worked weeks."""
     rows, ids = tables.rows("traps"), tables.text("traps", "trap_id")
     days = _days_worked(tables)
@@ -330,7 +330,7 @@ def _short_lived(tables: FieldTables) -> Iterator[Finding]:
     yield from _lost(tables, days, typical)
 
 
-def _days_worked(tables: FieldTables) -> FloatArray | None:
+def _days_worked(tables: RawTables) -> FloatArray | None:
     """Days that each trap worked: stated effort, else days between its dates."""
     effort = effort_of_rows(tables)
     if effort is not None:
@@ -348,7 +348,7 @@ def _days_worked(tables: FieldTables) -> FloatArray | None:
     return np.array([by_trap.get(name, np.nan) for name in ids], dtype=np.float64)
 
 
-def _lost(tables: FieldTables, days: FloatArray, typical: float) -> Iterator[Finding]:
+def _lost(tables: RawTables, days: FloatArray, typical: float) -> Iterator[Finding]:
     rows, notes = tables.rows("traps"), tables.text("traps", "note")
     lost = np.array(
         [bool(re.search(r"lost|stolen|theft|утер|украд|пропа", n, re.I)) for n in notes]

@@ -11,7 +11,7 @@ from secr_nea._typing import BoolArray, FloatArray
 from secr_nea.quality.dates import DateColumn, read_dates
 
 if TYPE_CHECKING:
-    from secr_nea.quality.field_tables import FieldTables
+    from secr_nea.quality.raw_tables import RawTables
 
 DAY = np.timedelta64(1, "D")
 FAR = 60
@@ -30,7 +30,7 @@ def span_days(start: DateColumn, end: DateColumn) -> FloatArray:
     return np.where(known, gap.astype(np.float64, copy=False), np.nan) if len(gap) else np.zeros(0)
 
 
-def period_table(tables: FieldTables) -> str | None:
+def period_table(tables: RawTables) -> str | None:
     """The table that says when cameras worked: "operation", "traps", or None."""
     for name in ("operation", "traps"):
         if name in tables.raw and tables.has(name, "start") and tables.has(name, "end"):
@@ -38,12 +38,12 @@ def period_table(tables: FieldTables) -> str | None:
     return None
 
 
-def periods(tables: FieldTables, *, mended: bool = True) -> pd.DataFrame:
+def periods(tables: RawTables, *, mended: bool = True) -> pd.DataFrame:
     """Periods in which traps operated, as the tables tell them.
 
     Parameters
     ----------
-    tables : FieldTables
+    tables : RawTables
     mended : bool
         Whether dates whose day and month are evidently exchanged are put right, so that one
         mistake is not reported for everything that depends on it.
@@ -82,7 +82,7 @@ def duration_days(known: pd.DataFrame) -> FloatArray:
 
 
 def exchange_evident(
-    tables: FieldTables, name: str, start: DateColumn, end: DateColumn
+    tables: RawTables, name: str, start: DateColumn, end: DateColumn
 ) -> tuple[DateColumn, DateColumn, BoolArray, BoolArray]:
     """Periods that make sense only with day and month of one date exchanged.
 
@@ -118,7 +118,7 @@ def exchange_evident(
     )
 
 
-def _total_effort(tables: FieldTables, name: str) -> FloatArray | None:
+def _total_effort(tables: RawTables, name: str) -> FloatArray | None:
     """Stated days of effort of each row, where they can be compared with the period."""
     if name != "traps" or not tables.has("traps", "effort") or len(tables.effort_columns) > 1:
         return None
@@ -161,7 +161,7 @@ def _unusual(
     return (start.when < lowest) | (end.when > highest)
 
 
-def fit_of_operation(tables: FieldTables, name: str, order: str) -> float:
+def fit_of_operation(tables: RawTables, name: str, order: str) -> float:
     """How many periods make sense when dates are read in an order."""
     if not (tables.has(name, "start") and tables.has(name, "end")):
         return 0.0
@@ -176,7 +176,7 @@ def fit_of_operation(tables: FieldTables, name: str, order: str) -> float:
     return float(good.sum())
 
 
-def fit_to_operation(tables: FieldTables, name: str, order: str) -> float:
+def fit_to_operation(tables: RawTables, name: str, order: str) -> float:
     """How many detections lie within the operation of their trap when read in an order."""
     known = periods(tables)
     if known.empty or not tables.has(name, "date"):
@@ -186,13 +186,13 @@ def fit_to_operation(tables: FieldTables, name: str, order: str) -> float:
 
 
 def days_outside(
-    tables: FieldTables, known: pd.DataFrame, when: np.ndarray, name: str = "detections"
+    tables: RawTables, known: pd.DataFrame, when: np.ndarray, name: str = "detections"
 ) -> tuple[FloatArray, BoolArray]:
     """Days between each detection and the nearest period of its trap.
 
     Parameters
     ----------
-    tables : FieldTables
+    tables : RawTables
     known : DataFrame
         As from :func:`periods`.
     when : datetime64[s] array, shape (n_rows,)

@@ -10,12 +10,12 @@ import pandas as pd
 
 from secr_nea import _checks
 from secr_nea.quality.cells import is_empty, number_of, text_of
-from secr_nea.quality.field_tables import FieldTables
 from secr_nea.quality.findings import Finding
 from secr_nea.quality.kinds import found
 from secr_nea.quality.names import is_placeholder
 from secr_nea.quality.operation_checks import effort_of_rows
 from secr_nea.quality.operation_rows import days_of
+from secr_nea.quality.raw_tables import RawTables
 
 FEW_ANIMALS = 8
 FEW_RECAPTURES = 10
@@ -25,12 +25,12 @@ MOST_LEVELS = 10
 SMALLEST_SHARE = 0.03
 
 
-def check_surveys(tables: FieldTables) -> Iterator[Finding]:
+def check_surveys(tables: RawTables) -> Iterator[Finding]:
     """Findings about names of surveys, animals in several, covariates and the amount of data.
 
     Parameters
     ----------
-    tables : FieldTables
+    tables : RawTables
 
     Yields
     ------
@@ -42,7 +42,7 @@ def check_surveys(tables: FieldTables) -> Iterator[Finding]:
     yield from _amount(tables)
 
 
-def _names(tables: FieldTables) -> Iterator[Finding]:
+def _names(tables: RawTables) -> Iterator[Finding]:
     several = {}
     for table in tables.raw:
         if tables.has(table, "session"):
@@ -74,7 +74,7 @@ def _names(tables: FieldTables) -> Iterator[Finding]:
         yield from _compared(tables, traps, detections)
 
 
-def _compared(tables: FieldTables, traps: list[str], detections: list[str]) -> Iterator[Finding]:
+def _compared(tables: RawTables, traps: list[str], detections: list[str]) -> Iterator[Finding]:
     unknown = [name for name in detections if name not in traps]
     silent = [name for name in traps if name not in detections]
     rows, names = tables.rows("detections"), tables.session("detections")
@@ -96,7 +96,7 @@ def _compared(tables: FieldTables, traps: list[str], detections: list[str]) -> I
                     f"No detection in survey {_checks.listed(silent)}.")  # fmt: skip
 
 
-def _shared_animals(tables: FieldTables) -> Iterator[Finding]:
+def _shared_animals(tables: RawTables) -> Iterator[Finding]:
     if not tables.has("detections", "session"):
         return
     names, session = tables.text("detections", "animal_id"), tables.session("detections")
@@ -124,7 +124,7 @@ def _shared_animals(tables: FieldTables) -> Iterator[Finding]:
                 severity="warning" if together else None)  # fmt: skip
 
 
-def _same_time(tables: FieldTables, surveys: set[str]) -> bool:
+def _same_time(tables: RawTables, surveys: set[str]) -> bool:
     """Whether detections of two surveys overlap in time; without dates nothing is known."""
     if not tables.has("detections", "date"):
         return False
@@ -138,7 +138,7 @@ def _same_time(tables: FieldTables, surveys: set[str]) -> bool:
     return any(a[1] >= b[0] for a, b in pairwise(spans))
 
 
-def _levels(tables: FieldTables) -> Iterator[Finding]:
+def _levels(tables: RawTables) -> Iterator[Finding]:
     """Levels of trap covariates: spelt in two ways, without detections, in one survey only."""
     rows, ids, session = (
         tables.rows("traps"), tables.text("traps", "trap_id"), tables.session("traps")
@@ -211,7 +211,7 @@ def _one_survey_only(
                     f"Levels of {column} differ ({told}).")  # fmt: skip
 
 
-def _amount(tables: FieldTables) -> Iterator[Finding]:
+def _amount(tables: RawTables) -> Iterator[Finding]:
     """Whether there are animals and recaptures enough for SECR at all."""
     names, session = tables.text("detections", "animal_id"), tables.session("detections")
     traps = tables.text("detections", "trap_id")

@@ -10,9 +10,9 @@ from scipy.spatial import cKDTree
 
 from secr_nea import _checks
 from secr_nea.quality.check import check_tables
-from secr_nea.quality.field_tables import FieldTables
 from secr_nea.quality.findings import SEVERITIES, Finding, Findings
 from secr_nea.quality.kinds import found
+from secr_nea.quality.raw_tables import RawTables
 from secr_nea.survey import Survey, as_surveys
 
 SPACINGS_TO_EDGE = 0.75
@@ -54,7 +54,7 @@ def check_survey_objects(surveys: Survey | Iterable[Survey]) -> Findings:
     return Findings(tuple(items), tables)
 
 
-def tables_of(surveys: Iterable[Survey]) -> FieldTables:
+def tables_of(surveys: Iterable[Survey]) -> RawTables:
     """Tables of traps and detections of surveys, in the columns of the library.
 
     Parameters
@@ -63,7 +63,7 @@ def tables_of(surveys: Iterable[Survey]) -> FieldTables:
 
     Returns
     -------
-    FieldTables
+    RawTables
     """
     several = tuple(surveys)
     traps, detections = [], []
@@ -94,7 +94,7 @@ def tables_of(surveys: Iterable[Survey]) -> FieldTables:
     }  # fmt: skip
     if one_occasion:
         columns["traps"]["effort"] = "effort"
-    return FieldTables(raw, columns, several[0].crs)
+    return RawTables(raw, columns, several[0].crs)
 
 
 def _detections(survey: Survey) -> pd.DataFrame:

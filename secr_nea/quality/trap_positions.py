@@ -14,9 +14,9 @@ from secr_nea._typing import BoolArray, FloatArray
 from secr_nea.errors import CRSError, SecrWarning
 from secr_nea.quality import places
 from secr_nea.quality.cells import utm_zone
-from secr_nea.quality.field_tables import FieldTables
 from secr_nea.quality.findings import Finding
 from secr_nea.quality.kinds import found
+from secr_nea.quality.raw_tables import RawTables
 
 MOST_DEGREES = 10.0
 """An array in degrees is smaller than this; one in kilometres is usually larger."""
@@ -50,12 +50,12 @@ class TrapPositions:
     fact: str = ""
 
 
-def trap_positions(tables: FieldTables) -> TrapPositions:
+def trap_positions(tables: RawTables) -> TrapPositions:
     """Read the places of the traps and find what is wrong with them.
 
     Parameters
     ----------
-    tables : FieldTables
+    tables : RawTables
 
     Returns
     -------
@@ -67,7 +67,7 @@ def trap_positions(tables: FieldTables) -> TrapPositions:
     return _geographic(tables, "lon", "lat")
 
 
-def _read(tables: FieldTables, first: str, second: str) -> tuple[FloatArray, list[Finding]]:
+def _read(tables: RawTables, first: str, second: str) -> tuple[FloatArray, list[Finding]]:
     """Two columns of coordinates, with findings about gaps and words."""
     rows, said = tables.rows("traps"), []
     names = [tables.columns["traps"][role] for role in (first, second)]
@@ -93,7 +93,7 @@ def _read(tables: FieldTables, first: str, second: str) -> tuple[FloatArray, lis
     return xy, said
 
 
-def _geographic(tables: FieldTables, lon_role: str, lat_role: str) -> TrapPositions:
+def _geographic(tables: RawTables, lon_role: str, lat_role: str) -> TrapPositions:
     """Traps given by longitude and latitude: checked, then projected to local metres."""
     lonlat, said = _read(tables, lon_role, lat_role)
     rows = tables.rows("traps")
@@ -134,7 +134,7 @@ def _swapped(rows: np.ndarray, xy: FloatArray, names: str) -> Finding:
     return found("x-y-swapped", "traps", rows, f"{names} look exchanged: {told}.")
 
 
-def _projected(tables: FieldTables) -> TrapPositions:
+def _projected(tables: RawTables) -> TrapPositions:
     """Traps given by x and y in metres."""
     xy, said = _read(tables, "x", "y")
     usable = np.asarray(np.isfinite(xy).all(axis=1), dtype=bool)
@@ -151,13 +151,13 @@ def _projected(tables: FieldTables) -> TrapPositions:
     return TrapPositions(xy, system, usable, tuple(said), fact)
 
 
-def stated_zone(tables: FieldTables) -> pyproj.CRS | None:
+def stated_zone(tables: RawTables) -> pyproj.CRS | None:
     """UTM system that the zone column names, when all its cells name the same one."""
     zones = {zone for zone in zones_of(tables) if zone is not None}
     return places.utm(*zones.pop()) if len(zones) == 1 else None
 
 
-def zones_of(tables: FieldTables) -> list[tuple[int, bool] | None]:
+def zones_of(tables: RawTables) -> list[tuple[int, bool] | None]:
     """UTM zone that each row states, None where it states none."""
     if not tables.has("traps", "zone"):
         return [None] * len(tables.rows("traps"))
@@ -168,7 +168,7 @@ def zones_of(tables: FieldTables) -> list[tuple[int, bool] | None]:
     return [utm_zone(cell, float(at)) for cell, at in zip(cells, where, strict=True)]
 
 
-def _degrees(tables: FieldTables, xy: FloatArray, usable: BoolArray) -> list[Finding]:
+def _degrees(tables: RawTables, xy: FloatArray, usable: BoolArray) -> list[Finding]:
     """Rows, or all of them, with degrees in columns of metres; they are taken out of ``usable``."""
     rows = tables.rows("traps")
     small = usable & (np.abs(xy) <= 180.0).all(axis=1)
@@ -196,7 +196,7 @@ def _degrees(tables: FieldTables, xy: FloatArray, usable: BoolArray) -> list[Fin
     return [*said, found("degrees-in-metre-columns", "traps", rows[small], seen)]
 
 
-def _exchanged(tables: FieldTables, xy: FloatArray, usable: BoolArray) -> list[Finding]:
+def _exchanged(tables: RawTables, xy: FloatArray, usable: BoolArray) -> list[Finding]:
     """Rows, or all of them, with x and y exchanged."""
     rows = tables.rows("traps")
     everywhere = places.looks_exchanged(xy[usable]) and usable.sum() > 1
@@ -225,7 +225,7 @@ def fits(xy: FloatArray, crs: pyproj.CRS) -> bool:
     return True
 
 
-def _zones(tables: FieldTables, xy: FloatArray, usable: BoolArray) -> list[Finding]:
+def _zones(tables: RawTables, xy: FloatArray, usable: BoolArray) -> list[Finding]:
     """Cameras in two UTM zones: stated, evident from longitude, or evident from a tear."""
     rows = tables.rows("traps")
     stated = zones_of(tables)
@@ -267,7 +267,7 @@ def _zones(tables: FieldTables, xy: FloatArray, usable: BoolArray) -> list[Findi
     return [*said, found("utm-zone-joint", "traps", rows[beyond], seen)]
 
 
-def _system(tables: FieldTables, xy: FloatArray, usable: BoolArray) -> list[Finding]:
+def _system(tables: RawTables, xy: FloatArray, usable: BoolArray) -> list[Finding]:
     """Web Mercator, and systems that do not fit the coordinates."""
     rows, places_used = tables.rows("traps"), xy[usable]
     crs = tables.crs
@@ -310,7 +310,7 @@ def _kilometres(rows: np.ndarray, xy: FloatArray, usable: BoolArray) -> list[Fin
     return [found("coordinates-in-kilometres", "traps", rows[usable], seen)]
 
 
-def _far(tables: FieldTables, xy: FloatArray, usable: BoolArray) -> list[Finding]:
+def _far(tables: RawTables, xy: FloatArray, usable: BoolArray) -> list[Finding]:
     """Traps far from every other one of their survey; they are taken out of ``usable``."""
     said, rows, session = [], tables.rows("traps"), tables.session("traps")
     for survey in dict.fromkeys(session.tolist()):

@@ -16,7 +16,7 @@ import pandas as pd
 from secr_nea._typing import CRSLike, PathLike
 from secr_nea.errors import DataError
 from secr_nea.io.csv_text import Table
-from secr_nea.quality import FieldTables, Findings, Ledger, check_tables, field_tables
+from secr_nea.quality import Findings, Ledger, RawTables, check_tables, raw_tables
 from secr_nea.quality.survey_objects import check_survey_objects
 from secr_nea.survey import Survey
 
@@ -31,7 +31,7 @@ SHEETS = {
 """Parts of names of Excel sheets by which a table is found in a workbook of several."""
 
 
-def read_field_tables(
+def read_raw_tables(
     traps: Table,
     detections: Table,
     operation: Table | None = None,
@@ -39,7 +39,7 @@ def read_field_tables(
     columns: Mapping[str, Mapping[str, str]] | None = None,
     dates: str | Mapping[str, str] = "infer",
     crs: CRSLike | None = None,
-) -> FieldTables:
+) -> RawTables:
     """Read the tables of a survey as they are, and say what their columns mean.
 
     Parameters
@@ -48,11 +48,11 @@ def read_field_tables(
         CSV files separated by commas, semicolons or tabs, with decimal points or commas. Of an
         Excel file with several sheets the one whose name tells the table is read, else the first.
     columns, dates, crs
-        As for :func:`field_tables`.
+        As for :func:`raw_tables`.
 
     Returns
     -------
-    FieldTables
+    RawTables
 
     Raises
     ------
@@ -63,14 +63,14 @@ def read_field_tables(
     frames = {
         name: read_raw_table(table, name) for name, table in given.items() if table is not None
     }
-    return field_tables(
+    return raw_tables(
         frames["traps"], frames["detections"], frames.get("operation"),
         columns=columns, dates=dates, crs=crs,
     )  # fmt: skip
 
 
 def check(
-    traps: Table | FieldTables | Survey | Iterable[Survey],
+    traps: Table | RawTables | Survey | Iterable[Survey],
     detections: Table | None = None,
     operation: Table | None = None,
     *,
@@ -86,11 +86,11 @@ def check(
 
     Parameters
     ----------
-    traps : CSV or Excel file, DataFrame, FieldTables, Survey, or several Surveys
+    traps : CSV or Excel file, DataFrame, RawTables, Survey, or several Surveys
     detections, operation : CSV or Excel file, or DataFrame
-        As for :func:`read_field_tables`; not with FieldTables or surveys.
+        As for :func:`read_raw_tables`; not with RawTables or surveys.
     columns, dates, crs
-        As for :func:`field_tables`.
+        As for :func:`raw_tables`.
     detector : str
         What the traps are, as for :class:`TrapArray`.
     ledger : Ledger or path, optional
@@ -114,13 +114,13 @@ def check(
     """
     if ledger is not None and not isinstance(ledger, Ledger):
         ledger = Ledger.read(ledger)
-    if isinstance(traps, FieldTables):
+    if isinstance(traps, RawTables):
         return check_tables(traps, detector=detector, ledger=ledger)
     if not isinstance(traps, str | os.PathLike | pd.DataFrame):
         return check_survey_objects(traps)
     if detections is None:
         raise DataError("check() needs the detections too: check(traps, detections).")
-    tables = read_field_tables(
+    tables = read_raw_tables(
         traps,
         detections,
         operation,

@@ -31,7 +31,7 @@ _PROBLEM = re.compile(r"problem[ _.-]*(\d*)[ _.-]*(from|to|start|end)", re.IGNOR
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class FieldTables:
+class RawTables:
     """Raw tables of traps, camera operation and detections, with the meaning of their columns.
 
     The tables stay as they are, cell by cell; what is read from them (numbers, dates, sexes) is
@@ -52,7 +52,7 @@ class FieldTables:
 
     See Also
     --------
-    field_tables : Makes one.
+    raw_tables : Makes one.
     """
 
     raw: Mapping[str, pd.DataFrame]
@@ -138,13 +138,13 @@ class FieldTables:
         used |= {name for pair in self.problem_columns("traps") for name in pair}
         return [str(name) for name in self.raw["traps"].columns if str(name) not in used]
 
-    def with_raw(self, raw: Mapping[str, pd.DataFrame]) -> FieldTables:
+    def with_raw(self, raw: Mapping[str, pd.DataFrame]) -> RawTables:
         """Tables with other cells; columns, dates and reference system are read as before."""
-        return FieldTables(raw, self.columns, self.crs, self.orders, self.decided)
+        return RawTables(raw, self.columns, self.crs, self.orders, self.decided)
 
     def __repr__(self) -> str:
         parts = [f"{name}: {_checks.plural(len(frame), 'row')}" for name, frame in self.raw.items()]
-        return f"FieldTables({', '.join(parts)}, CRS {describe(self.crs)})"
+        return f"RawTables({', '.join(parts)}, CRS {describe(self.crs)})"
 
     def _repr_html_(self) -> str:
         roles = {
@@ -156,7 +156,7 @@ class FieldTables:
         return facts_html("Field tables", size | roles | {"CRS": describe(self.crs)} | read)
 
 
-def field_tables(
+def raw_tables(
     traps: pd.DataFrame,
     detections: pd.DataFrame,
     operation: pd.DataFrame | None = None,
@@ -164,7 +164,7 @@ def field_tables(
     columns: Mapping[str, Mapping[str, str]] | None = None,
     dates: str | Mapping[str, str] = "infer",
     crs: CRSLike | None = None,
-) -> FieldTables:
+) -> RawTables:
     """Say what the columns of raw tables mean, and change nothing in them.
 
     Parameters
@@ -178,7 +178,7 @@ def field_tables(
         One row per period in which a camera worked: trap, start, end; camera where a station has
         several.
     columns : mapping of table to mapping of role to column, optional
-        What columns mean where their names do not tell; ``FieldTables.mapping`` shows the roles.
+        What columns mean where their names do not tell; ``RawTables.mapping`` shows the roles.
     dates : {"infer", "dmy", "mdy"} or mapping of table to one of them
         Order of day and month. "infer" decides it for each table: by days above 12, else by what
         agrees with the effort and with the periods of operation.
@@ -187,7 +187,7 @@ def field_tables(
 
     Returns
     -------
-    FieldTables
+    RawTables
 
     Raises
     ------
@@ -205,9 +205,9 @@ def field_tables(
     meaning = {name: match_columns(frame, name, chosen.get(name)) for name, frame in raw.items()}
     if "trap_id" not in chosen.get("traps", {}):
         meaning["traps"] = _same_traps(raw, meaning)
-    tables = FieldTables(raw, meaning, as_crs(crs))
+    tables = RawTables(raw, meaning, as_crs(crs))
     orders, decided = _orders(tables, dates)
-    return FieldTables(raw, meaning, tables.crs, orders, decided)
+    return RawTables(raw, meaning, tables.crs, orders, decided)
 
 
 def _same_traps(
@@ -248,7 +248,7 @@ def _numbered(frame: pd.DataFrame, what: str) -> pd.DataFrame:
 
 
 def _orders(
-    tables: FieldTables, dates: str | Mapping[str, str]
+    tables: RawTables, dates: str | Mapping[str, str]
 ) -> tuple[dict[str, str], dict[str, str]]:
     """Order of the dates of each table, and how it was decided."""
     from secr_nea.quality.operation_rows import fit_of_operation, fit_to_operation
@@ -267,14 +267,14 @@ def _orders(
         if asked.get(name, "infer") != "infer":
             orders[name], decided[name] = asked[name], "given"
             continue
-        known = FieldTables(tables.raw, tables.columns, tables.crs, dict(orders))
+        known = RawTables(tables.raw, tables.columns, tables.crs, dict(orders))
         fits = fit_to_operation if name == "detections" else fit_of_operation
         fallback = next(iter(orders.values()), "dmy")
         orders[name], decided[name] = decide_order(columns, partial(fits, known, name), fallback)
     return orders, decided
 
 
-def _date_cells(tables: FieldTables, name: str) -> Iterator[list[object]]:
+def _date_cells(tables: RawTables, name: str) -> Iterator[list[object]]:
     for role in ("start", "end", "date"):
         if tables.has(name, role):
             yield tables.cells(name, role)

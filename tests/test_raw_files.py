@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import secr_nea as sn
 from secr_nea.cli import main
 from secr_nea.errors import DataError
-from secr_nea.io.field_files import read_raw_table
+from secr_nea.io.raw_files import read_raw_table
 from secr_nea.quality.cells import number_of, utm_zone
 from secr_nea.quality.dates import decide_order, exchanged, read_date
 from secr_nea.quality.names import one_letter_apart, spelling_groups
@@ -33,7 +33,7 @@ def tables():
 
 def same_survey(traps, detections):
     """The survey as arrays, whatever file it came from."""
-    table = sn.read_field_tables(traps, detections)
+    table = sn.read_raw_tables(traps, detections)
     array = sn.trap_array(table)
     captures = sn.capture_history(table, array)
     return array.xy, array.effort, captures.to_dataframe()
@@ -77,7 +77,7 @@ def test_excel_with_true_dates_and_text_dates_in_one_column(tables, tmp_path):
     with pd.ExcelWriter(book) as writer:
         traps.to_excel(writer, sheet_name="Cameras", index=False)
         mixed.to_excel(writer, sheet_name="Detections", index=False)
-    read = sn.read_field_tables(book, book)
+    read = sn.read_raw_tables(book, book)
     np.testing.assert_array_equal(
         read.dates("detections", "date").when, days.to_numpy().astype("datetime64[s]")
     )
@@ -347,7 +347,7 @@ def test_trap_id_is_the_column_that_the_detections_use(tables):
     traps, detections = tables
     traps.insert(0, "station", [f"Place {k}" for k in range(len(traps))])
     traps = traps.rename(columns={"trapID": "Camera no"})
-    read = sn.field_tables(traps, detections)
+    read = sn.raw_tables(traps, detections)
     assert read.columns["traps"]["trap_id"] == "Camera no"
     assert len(sn.check(read)) == 0
 
@@ -355,4 +355,4 @@ def test_trap_id_is_the_column_that_the_detections_use(tables):
 def test_altitude_is_no_latitude(tables):
     traps, detections = tables
     traps = traps.drop(columns=["Lat", "Lon"]).assign(Altitude=4000, Long_name="x")
-    assert "lat" not in sn.field_tables(traps, detections).columns["traps"]
+    assert "lat" not in sn.raw_tables(traps, detections).columns["traps"]
