@@ -8,6 +8,7 @@ from typing import Any
 
 from secr_nea.errors import SecrWarning
 from secr_nea.individuals import LATENT
+from secr_nea.location_effects import is_location_word
 from secr_nea.model import Model
 from secr_nea.survey import Survey
 
@@ -35,7 +36,8 @@ def variant(model: Model, surveys: Sequence[Survey] | None = None, **changes: An
     known: dict[str, Any] = {
         "detection": model.detection,
         "fixed": {n: p.fixed for n, p in model.parameters.items() if p.fixed is not None},
-        "links": dict(model.links),
+        # the logarithm of a factor by place has no other link
+        "links": {n: v for n, v in model.links.items() if not is_location_word(n)},
         "population": model.population,
         "classes": classes,
         "groups": individuals.variable if individuals.grouped else None,
