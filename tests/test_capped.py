@@ -210,7 +210,7 @@ def test_a_certain_catch_is_a_boundary():
     assert "lambda0 stands at the edge of what is possible" in found.diagnosis.message
 
 
-# --- what is asked of a fit ----------------------------------------------------------------------
+# --- what is asked of a fit -----------------------------------------------------------------------
 
 
 def test_derived_values_are_the_naive_ones():

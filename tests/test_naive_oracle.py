@@ -161,7 +161,7 @@ def test_real_parameters_are_in_our_units():
     np.testing.assert_allclose(first["D"], 1.5315848955, rtol=1e-6)
 
 
-# --- the formulas that R has no case for, and sums that must be one ------------------------------
+# --- the formulas that R has no case for, and sums that must be one -------------------------------
 
 
 def test_functions_without_a_case():
