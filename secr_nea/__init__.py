@@ -10,6 +10,7 @@ from secr_nea.detection import (
     detection_function,
     user_detection_function,
 )
+from secr_nea.distances import AnisotropicDistance, CommuteDistance, GivenDistance, LeastCost
 from secr_nea.errors import (
     CRSError,
     DataError,
@@ -20,6 +21,7 @@ from secr_nea.errors import (
     SecrWarning,
 )
 from secr_nea.fit import FitResult, fit
+from secr_nea.inference import MinimumCount, minimum_count
 from secr_nea.inference.comparison import ModelSet, compare
 from secr_nea.io.searches import read_searches
 from secr_nea.io.tables import read_captures, read_mask, read_surveys, read_traps
@@ -29,28 +31,37 @@ from secr_nea.model import Model
 from secr_nea.model_sets import fit_models
 from secr_nea.sharing import open_package, share, share_public
 from secr_nea.survey import Survey, as_surveys
+from secr_nea.transboundary import Concordance, Transboundary, concordance, transboundary
 from secr_nea.traps import TrapArray
 
 __all__ = [
     "DETECTION_FUNCTIONS",
+    "AnisotropicDistance",
     "CRSError",
     "CaptureHistory",
+    "CommuteDistance",
+    "Concordance",
     "DataError",
     "DetectionFunction",
     "FitError",
     "FitResult",
     "FormulaError",
+    "GivenDistance",
     "HabitatMask",
+    "LeastCost",
+    "MinimumCount",
     "Model",
     "ModelError",
     "ModelSet",
     "SecrError",
     "SecrWarning",
     "Survey",
+    "Transboundary",
     "TrapArray",
     "__version__",
     "as_surveys",
     "compare",
+    "concordance",
     "datasets",
     "design",
     "detection_function",
@@ -60,6 +71,7 @@ __all__ = [
     "inference",
     "log_likelihood",
     "log_likelihood_gradient",
+    "minimum_count",
     "open_package",
     "plot",
     "read_captures",
@@ -72,5 +84,6 @@ __all__ = [
     "share",
     "share_public",
     "terrain",
+    "transboundary",
     "user_detection_function",
 ]

@@ -158,14 +158,19 @@ def center_effects(
     float64 array, shape (N,), or None
         Logarithm of the factor.
     """
-    if model.location_effects is None:
+    if model.location_effects is None and model.metric is None:
         return None, None
     survey = model.surveys[b]
     likelihood = likelihood_of(model)
     p = likelihood.of_survey(b)[c if model.individuals.grouped else 0]
     point, _ = survey.mask.nearest(centres)
     effects = likelihood.state(coefficients).inputs[p][0].effects.at(point)
-    squared = squared_distances(survey.traps, centres)
+    squared = effects.squared
+    if squared is None:
+        squared = squared_distances(survey.traps, centres)
+    elif model.metric_design is not None and not model.metric_design.grounds[b].by_cell:
+        measured = likelihood.distances.measured(coefficients, b, centres)
+        squared = squared if measured is None else measured.squared
     return effects.scaled(squared, 0, len(centres)), effects.log_hazard
 
 

@@ -115,9 +115,8 @@ def _require_same(
         own = [quantity.name for quantity in column]
         if len(own) != len(first) or (not given and own != first):
             raise ModelError(
-                f"{names[0]!r} has {', '.join(first)}; {name!r} has {', '.join(own)}. "
-                "Give newdata= with the covariates of all formulas, so that the same things are "
-                "averaged."
+                f"{names[0]!r} has {', '.join(first)}; {name!r} has {', '.join(own)}. Give "
+                "newdata= with the covariates of all formulas, to average the same things."
             )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from secr_nea.errors import SecrWarning
 from secr_nea.individuals import LATENT
 from secr_nea.location_effects import is_location_word
+from secr_nea.metric_design import METRIC_WORDS
 from secr_nea.model import Model
 from secr_nea.survey import Survey
 
@@ -35,9 +36,11 @@ def variant(model: Model, surveys: Sequence[Survey] | None = None, **changes: An
         classes = individuals.n_levels if latent else individuals.variable
     known: dict[str, Any] = {
         "detection": model.detection,
-        "fixed": {n: p.fixed for n, p in model.parameters.items() if p.fixed is not None},
-        # the logarithm of a factor by place has no other link
-        "links": {n: v for n, v in model.links.items() if not is_location_word(n)},
+        "fixed": {
+            n.split("[")[0]: p.fixed for n, p in model.parameters.items() if p.fixed is not None
+        },
+        "links": {name: word for name, word in model.links.items() if _has_link(name)},
+        "distance": model.metric,
         "population": model.population,
         "classes": classes,
         "groups": individuals.variable if individuals.grouped else None,
@@ -51,3 +54,8 @@ def variant(model: Model, surveys: Sequence[Survey] | None = None, **changes: An
         # What is doubtful about the model was told when it was first made.
         warnings.simplefilter("ignore", SecrWarning)
         return Model(model.surveys if surveys is None else surveys, **options)
+
+
+def _has_link(name: str) -> bool:
+    """Whether the link of a parameter may be named: factors and distances have one only."""
+    return not is_location_word(name) and name not in METRIC_WORDS
