@@ -7,6 +7,7 @@ from secr_nea.plot.buffer_curve import buffer
 from secr_nea.plot.capture_charts import capture_frequency, cumulative_animals
 from secr_nea.plot.capture_map import captures
 from secr_nea.plot.coverage_map import detectability, expected_use, extrapolation
+from secr_nea.plot.connectivity_map import connectivity
 from secr_nea.plot.density_map import density
 from secr_nea.plot.detection_curve import detection
 from secr_nea.plot.effect_curve import effect
@@ -27,6 +28,7 @@ __all__ = [
     "capture_frequency",
     "captures",
     "cumulative_animals",
+    "connectivity",
     "density",
     "detectability",
     "detection",
