@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -12,12 +13,22 @@ from secr_nea._kernels.tiles import squared_distances, tile_adjoint, tile_value
 from secr_nea._numba import get_threads, run_tasks
 from secr_nea._typing import FloatArray
 from secr_nea.detection import DetectionFunction
+from secr_nea.likelihood.separable import (
+    TOLERANCE,
+    PatchAdjoint,
+    PatchSums,
+    Situation,
+    keeps_digits,
+    situation,
+)
 from secr_nea.likelihood.tables import Block
 
 # A tile's hazards (columns x points doubles) should stay in a core's own cache.
 _TILE_NUMBERS = 40_000
 # Below this many hazards and encounters, handing work to a thread costs more than it saves.
 _THREAD_NUMBERS = 200_000
+# The same for the multiply-adds of the grid kernels.
+_THREAD_CELLS = 2_000_000
 
 Columns = tuple[FloatArray, ...]
 
@@ -124,18 +135,163 @@ def tile_log_hazard(
     return out
 
 
-def block_sums(inputs: Sequence[BlockInput], function: DetectionFunction) -> list[BlockSums]:
+def block_sums(
+    inputs: Sequence[BlockInput], function: DetectionFunction, tolerance: float = TOLERANCE
+) -> list[BlockSums]:
     """Log probabilities of the animals and expected numbers detected.
 
     Parameters
     ----------
     inputs : sequence of BlockInput
     function : DetectionFunction
+    tolerance : float
+        Far cameras and animals are left out where that changes the sum of all log sums, and that
+        of all expected numbers, by less.
 
     Returns
     -------
     list of BlockSums, one per block
     """
+    found = _grid_sums(inputs, function, tolerance)
+    rest = [b for b, sums in enumerate(found) if sums is None]
+    for b, sums in zip(rest, _tile_sums([inputs[b] for b in rest], function), strict=True):
+        found[b] = sums
+    return [sums for sums in found if sums is not None]
+
+
+def block_adjoint(
+    inputs: Sequence[BlockInput],
+    function: DetectionFunction,
+    animal_log: Sequence[FloatArray],
+    undetected_factor: Sequence[FloatArray],
+) -> list[BlockAdjoint]:
+    """Derivatives of sum_i animal_log + sum_u factor_u detected_u to the inputs.
+
+    Parameters
+    ----------
+    inputs : sequence of BlockInput
+    function : DetectionFunction
+    animal_log : sequence of float64 arrays, each (n_animals,)
+        Log sums of each animal, over all blocks that share it.
+    undetected_factor : sequence of float64 arrays, each (n_undetected_patterns,)
+
+    Returns
+    -------
+    list of BlockAdjoint, one per block
+    """
+    found = _grid_adjoint(inputs, function, animal_log, undetected_factor)
+    rest = [b for b, adjoint in enumerate(found) if adjoint is None]
+    given = ([kind[b] for b in rest] for kind in (inputs, animal_log, undetected_factor))
+    some, logs, factors = given
+    for b, adjoint in zip(rest, _tile_adjoint(some, function, logs, factors), strict=True):
+        found[b] = adjoint
+    return [adjoint for adjoint in found if adjoint is not None]
+
+
+# --- masks that are grids, half-normal hazards ----------------------------------------------------
+
+
+def _situations(
+    inputs: Sequence[BlockInput], function: DetectionFunction, tolerance: float
+) -> list[Situation | None]:
+    """Blocks to which the kernels for grids apply, with what is near each patch."""
+    if not function.is_fused:
+        return [None] * len(inputs)
+    size = sum(i.block.n_animals + i.block.n_points * float(np.exp(i.log_weight.max()))
+               for i in inputs)  # fmt: skip
+    change = max(tolerance / max(size, 1.0), 1e-100)
+    return [
+        situation(item.block, item.values, item.log_weight, change) if _is_grid(item) else None
+        for item in inputs
+    ]
+
+
+def _is_grid(item: BlockInput) -> bool:
+    """Whether a block's points are on a grid, and its parameters far from over- and underflow."""
+    bounds = ((0.0, 1e100), (1e-3, 1e12))
+    plausible = all(
+        low <= value.min() and value.max() <= high
+        for value, (low, high) in zip(item.values, bounds, strict=True)
+    )
+    return plausible and item.block.separable is not None
+
+
+def _grid_sums(
+    inputs: Sequence[BlockInput], function: DetectionFunction, tolerance: float
+) -> list[BlockSums | None]:
+    """Sums of the blocks to which the kernels for grids apply, None for the others."""
+    situations = _situations(inputs, function, tolerance)
+    rooms = {b: PatchSums.of(given) for b, given in enumerate(situations) if given is not None}
+    _run_patches(situations, lambda b, given, *part: rooms[b].run(given, *part))
+    found: list[BlockSums | None] = [None] * len(inputs)
+    for b, given in enumerate(situations):
+        if given is not None:
+            animal_log, detected = rooms[b].together(given)
+            if keeps_digits(given, animal_log):
+                found[b] = BlockSums(animal_log, detected)
+    return found
+
+
+def _grid_adjoint(
+    inputs: Sequence[BlockInput],
+    function: DetectionFunction,
+    animal_log: Sequence[FloatArray],
+    undetected_factor: Sequence[FloatArray],
+) -> list[BlockAdjoint | None]:
+    """Derivatives of the blocks to which the kernels for grids apply, None for the others."""
+    situations = [
+        given if given is not None and keeps_digits(given, logs) else None
+        for given, logs in zip(_situations(inputs, function, TOLERANCE), animal_log, strict=True)
+    ]
+    rooms = {
+        b: PatchAdjoint.of(given, animal_log[b], undetected_factor[b])
+        for b, given in enumerate(situations)
+        if given is not None
+    }
+    _run_patches(situations, lambda b, given, *part: rooms[b].run(given, *part))
+    found: list[BlockAdjoint | None] = [None] * len(inputs)
+    for b, given in enumerate(situations):
+        if given is not None:
+            values = rooms[b].together(given, inputs[b].block, inputs[b].values)
+            found[b] = BlockAdjoint(values, rooms[b].d_log_weight)
+    return found
+
+
+def _run_patches(
+    situations: Sequence[Situation | None], run: Callable[[int, Situation, int, int], None]
+) -> None:
+    """Run all patches of all blocks; each thread gets neighbours of about equal total cost."""
+    used = [(b, given) for b, given in enumerate(situations) if given is not None]
+    if not used:
+        return
+    costs = [given.cost for _, given in used]
+    cost = np.cumsum(np.concatenate(costs))
+    threads = int(max(1, min(get_threads(), cost[-1] // _THREAD_CELLS)))
+    cuts = np.searchsorted(cost, cost[-1] * np.arange(1, threads) / threads)
+    edges = np.cumsum([0, *(len(one) for one in costs)])
+    parts = []
+    for low, high in pairwise([0, *cuts.tolist(), len(cost)]):
+        parts.append(
+            [
+                (b, given, int(max(low - start, 0)), int(min(high, end) - start))
+                for (b, given), start, end in zip(used, edges[:-1], edges[1:], strict=True)
+                if max(low, start) < min(high, end)
+            ]
+        )
+
+    def work(chosen: Sequence[list[tuple[int, Situation, int, int]]]) -> None:
+        for part in chosen:
+            for piece in part:
+                run(*piece)
+
+    run_tasks(work, parts, threads)
+
+
+# --- everything else, tile by tile ----------------------------------------------------------------
+
+
+def _tile_sums(inputs: Sequence[BlockInput], function: DetectionFunction) -> list[BlockSums]:
+    """As `block_sums`, for any detection function and any points."""
     tasks = _tasks(inputs)
     n_tiles = [sum(task[0] == b for task in tasks) for b in range(len(inputs))]
     sizes = [(n, i.block.n_animals) for n, i in zip(n_tiles, inputs, strict=True)]
@@ -173,26 +329,13 @@ def _log_sum(largest: FloatArray, total: FloatArray) -> FloatArray:
         return np.asarray(top + np.log((total * scaled).sum(axis=0)))
 
 
-def block_adjoint(
+def _tile_adjoint(
     inputs: Sequence[BlockInput],
     function: DetectionFunction,
     animal_log: Sequence[FloatArray],
     undetected_factor: Sequence[FloatArray],
 ) -> list[BlockAdjoint]:
-    """Derivatives of sum_i animal_log + sum_u factor_u detected_u to the inputs.
-
-    Parameters
-    ----------
-    inputs : sequence of BlockInput
-    function : DetectionFunction
-    animal_log : sequence of float64 arrays, each (n_animals,)
-        Log sums of each animal, over all blocks that share it.
-    undetected_factor : sequence of float64 arrays, each (n_undetected_patterns,)
-
-    Returns
-    -------
-    list of BlockAdjoint, one per block
-    """
+    """As `block_adjoint`, for any detection function and any points."""
     tasks = _tasks(inputs)
     n_values = len(function.parameters)
     d_weight = [np.empty(item.block.n_points) for item in inputs]
