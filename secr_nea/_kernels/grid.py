@@ -40,7 +40,7 @@ class Rows(NamedTuple):
     """The rows: exposure patterns first, then competing terms."""
 
     base: IntArray  # (P,) pattern whose hazard is added, or -1
-    undetected: IntArray  # (U,) patterns whose probability of detection is needed
+    n_undetected: int  # the first U patterns: those of animals that are not detected
     n_terms: int
 
 
@@ -57,15 +57,23 @@ class Animals(NamedTuple):
     occasion_count: FloatArray
 
 
-class Entries(NamedTuple):
-    """The entries that matter in one patch, row by row, and where a row stands among them."""
+class Cells(NamedTuple):
+    """One patch laid out: w columns and h rows of cells, z shapes near it, E' of their entries.
 
-    slot_of_row: IntArray  # (P + R,) -1 for rows without entries here
-    row: IntArray  # row of each slot
-    start: IntArray  # (n_slots + 1,)
-    shape: IntArray  # position among the shapes near the patch
-    amplitude: FloatArray
-    order: IntArray  # position among the entries of the patch, shape by shape
+    A slot is a row (pattern or competing term) that has entries here; entries are sorted by slot.
+    """
+
+    x: FloatArray  # (w,)
+    y: FloatArray  # (h,)
+    weight: FloatArray  # (h, w) W, 0 where a cell holds no point
+    gx: FloatArray  # (z, w) factors of each shape
+    gy: FloatArray  # (z, h)
+    row: IntArray  # (n_slots,)
+    start: IntArray  # (n_slots + 1,) entries of each slot
+    shape: IntArray  # (E',) position of the entry's shape among the near ones
+    amplitude: FloatArray  # (E',)
+    order: IntArray  # (E',) position of the entry when sorted by shape
+    totals: FloatArray  # (n_slots, h, w) total hazard H_p or competing argument A_r
 
 
 @kernel
@@ -155,277 +163,256 @@ def animal_reach(
 
 @kernel
 def _gaussians(
-    first: int,
-    end: int,
-    item: IntArray,
-    center: FloatArray,
-    half: FloatArray,
-    axis: FloatArray,
-    out: FloatArray,
-) -> None:
-    """out[a, c] = exp(-half (axis_c - center)^2) for the items first <= a < end."""
-    for a in range(first, end):
-        g = item[a]
-        here = center[g]
-        factor = -half[g]
-        row = out[a - first, : axis.size]
-        for c in range(row.size):
+    first: int, end: int, item: IntArray, center: FloatArray, half: FloatArray, axis: FloatArray
+) -> FloatArray:
+    """exp(-half (axis_c - center)^2), (items first <= a < end, cells of the axis)."""
+    out = np.empty((end - first, axis.size))
+    for a in range(end - first):
+        here = center[item[first + a]]
+        factor = -half[item[first + a]]
+        for c in range(axis.size):
             d = axis[c] - here
-            row[c] = exp(max(factor * d * d, _LOWEST))
+            out[a, c] = exp(max(factor * d * d, _LOWEST))
+    return out
 
 
 @kernel
-def _entries_of_patch(first: int, end: int, item: IntArray, shapes: Shapes, out: Entries) -> int:
-    """Sort the entries of the near shapes by row; returns the number of rows that have any."""
+def _weights(k: int, patches: Patches, log_weight: FloatArray) -> FloatArray:
+    """W at the cells of patch k that hold a point, 0 at the others, (h, w)."""
+    cells = np.full(patches.height[k] * patches.width[k], -np.inf)
+    for q in range(patches.point_start[k], patches.point_start[k + 1]):
+        cells[patches.cell[q]] = log_weight[patches.point[q]]
+    for m in range(cells.size):
+        cells[m] = exp(cells[m])
+    return cells.reshape((patches.height[k], patches.width[k]))
+
+
+@kernel
+def _add_products(
+    gx: FloatArray, gy: FloatArray, which: IntArray, amplitude: FloatArray, out: FloatArray
+) -> None:
+    """out[r, c] += sum_e amplitude_e gy[which_e, r] gx[which_e, c], four at a time."""
+    n = which.size
+    fours = n // 4 * 4
+    for e in range(0, fours, 4):
+        i0, i1, i2, i3 = which[e], which[e + 1], which[e + 2], which[e + 3]
+        for r in range(out.shape[0]):
+            a0 = amplitude[e] * gy[i0, r]
+            a1 = amplitude[e + 1] * gy[i1, r]
+            a2 = amplitude[e + 2] * gy[i2, r]
+            a3 = amplitude[e + 3] * gy[i3, r]
+            for c in range(out.shape[1]):
+                out[r, c] += a0 * gx[i0, c] + a1 * gx[i1, c] + a2 * gx[i2, c] + a3 * gx[i3, c]
+    for e in range(fours, n):
+        i0 = which[e]
+        for r in range(out.shape[0]):
+            a0 = amplitude[e] * gy[i0, r]
+            for c in range(out.shape[1]):
+                out[r, c] += a0 * gx[i0, c]
+
+
+@kernel
+def _sorted_entries(
+    first: int, end: int, item: IntArray, shapes: Shapes, slot_of_row: IntArray
+) -> tuple[IntArray, IntArray, IntArray, FloatArray, IntArray]:
+    """Rows, start, shape, amplitude and order of `Cells`: a counting sort of entries by row.
+
+    Writes the slot of each row that occurs into slot_of_row, which is -1 everywhere before.
+    """
+    n_entries = 0
+    for a in range(first, end):
+        n_entries += shapes.entry_start[item[a] + 1] - shapes.entry_start[item[a]]
+    row = np.empty(n_entries, np.int64)
+    start = np.zeros(n_entries + 1, np.int64)
     n_slots = 0
     for a in range(first, end):
         for e in range(shapes.entry_start[item[a]], shapes.entry_start[item[a] + 1]):
             r = shapes.entry_row[e]
-            if out.slot_of_row[r] < 0:
-                out.slot_of_row[r] = n_slots
-                out.row[n_slots] = r
-                out.start[n_slots] = 0
+            if slot_of_row[r] < 0:
+                slot_of_row[r] = n_slots
+                row[n_slots] = r
                 n_slots += 1
-            out.start[out.slot_of_row[r]] += 1
-    total = 0
+            start[slot_of_row[r] + 1] += 1
     for s in range(n_slots):
-        count = out.start[s]
-        out.start[s] = total
-        total += count
+        start[s + 1] += start[s]
+    cursor = start[:n_slots].copy()
+    shape, order = np.empty(n_entries, np.int64), np.empty(n_entries, np.int64)
+    amplitude = np.empty(n_entries)
     position = 0
     for a in range(first, end):
         for e in range(shapes.entry_start[item[a]], shapes.entry_start[item[a] + 1]):
-            s = out.slot_of_row[shapes.entry_row[e]]
-            place = out.start[s]
-            out.shape[place] = a - first
-            out.amplitude[place] = shapes.amplitude[e]
-            out.order[place] = position
-            out.start[s] += 1
+            s = slot_of_row[shapes.entry_row[e]]
+            shape[cursor[s]] = a - first
+            amplitude[cursor[s]] = shapes.amplitude[e]
+            order[cursor[s]] = position
+            cursor[s] += 1
             position += 1
-    for s in range(n_slots, 0, -1):
-        out.start[s] = out.start[s - 1]
-    out.start[0] = 0
-    return n_slots
+    return row[:n_slots], start[: n_slots + 1], shape, amplitude, order
 
 
 @kernel
-def _sum_of_products(
-    gx: FloatArray,
-    gy: FloatArray,
-    which: IntArray,
-    amplitude: FloatArray,
-    width: int,
-    out: FloatArray,
-) -> None:
-    """out[row, column] = sum_e amplitude_e gy[which_e, row] gx[which_e, column], out (h * w,)."""
-    n = which.size
-    n_fours = n // 4 * 4
-    for r in range(out.size // width):
-        row = out[r * width : (r + 1) * width]
-        row[:] = 0.0
-        for e in range(0, n_fours, 4):
-            w0, w1, w2, w3 = which[e], which[e + 1], which[e + 2], which[e + 3]
-            a0 = amplitude[e] * gy[w0, r]
-            a1 = amplitude[e + 1] * gy[w1, r]
-            a2 = amplitude[e + 2] * gy[w2, r]
-            a3 = amplitude[e + 3] * gy[w3, r]
-            g0, g1 = gx[w0, :width], gx[w1, :width]
-            g2, g3 = gx[w2, :width], gx[w3, :width]
-            for c in range(row.size):
-                row[c] += a0 * g0[c] + a1 * g1[c] + a2 * g2[c] + a3 * g3[c]
-        for e in range(n_fours, n):
-            a0 = amplitude[e] * gy[which[e], r]
-            g0 = gx[which[e], :width]
-            for c in range(row.size):
-                row[c] += a0 * g0[c]
+def _lay_out(
+    k: int,
+    patches: Patches,
+    shapes: Shapes,
+    near: Near,
+    log_weight: FloatArray,
+    slot_of_row: IntArray,
+) -> Cells:
+    """Weights, factors, and total hazards and competing arguments at the cells of patch k."""
+    x = patches.x[k, : patches.width[k]]
+    y = patches.y[k, : patches.height[k]]
+    first, end = near.start[k], near.start[k + 1]
+    gx = _gaussians(first, end, near.item, shapes.x, shapes.half, x)
+    gy = _gaussians(first, end, near.item, shapes.y, shapes.half, y)
+    row, start, shape, amplitude, order = _sorted_entries(
+        first, end, near.item, shapes, slot_of_row
+    )
+    totals = np.zeros((row.size, y.size, x.size))
+    for s in range(row.size):
+        a, b = start[s], start[s + 1]
+        _add_products(gx, gy, shape[a:b], amplitude[a:b], totals[s])
+    weight = _weights(k, patches, log_weight)
+    return Cells(x, y, weight, gx, gy, row, start, shape, amplitude, order, totals)
 
 
 @kernel
-def _weighted_rows(weight: FloatArray, values: FloatArray, width: int, out: FloatArray) -> None:
-    """out[column] = sum_row weight[row] values[row, column]; rows come in fours."""
-    out[:] = 0.0
-    for r in range(0, values.size // width, 4):
-        b0, b1, b2, b3 = weight[r], weight[r + 1], weight[r + 2], weight[r + 3]
-        v0 = values[r * width : (r + 1) * width]
-        v1 = values[(r + 1) * width : (r + 2) * width]
-        v2 = values[(r + 2) * width : (r + 3) * width]
-        v3 = values[(r + 3) * width : (r + 4) * width]
-        for c in range(out.size):
-            out[c] += b0 * v0[c] + b1 * v1[c] + b2 * v2[c] + b3 * v3[c]
+def _growth(cells: Cells, n_patterns: int) -> FloatArray:
+    """C_r of the competing terms at each slot, (n_slots, h, w); nothing at those of patterns."""
+    out = np.empty(cells.totals.shape)
+    for s in range(cells.row.size):
+        if cells.row[s] >= n_patterns:
+            total, here = cells.totals[s], out[s]
+            for r in range(total.shape[0]):
+                for c in range(total.shape[1]):
+                    here[r, c] = log_growth(total[r, c])
+    return out
 
 
 @kernel
-def _dot(a: FloatArray, b: FloatArray) -> float:
-    """sum a b."""
-    total = 0.0
-    for c in range(a.size):
-        total += a[c] * b[c]
-    return total
+def _add(values: FloatArray, out: FloatArray) -> None:
+    for r in range(out.shape[0]):
+        for c in range(out.shape[1]):
+            out[r, c] += values[r, c]
 
 
 @kernel
-def _squared_moments(
-    g: tuple[FloatArray, FloatArray],
-    offset: tuple[FloatArray, FloatArray],
-    values: FloatArray,
-    work: FloatArray,
-) -> tuple[float, float]:
-    """sum v g and sum v g d^2 over a patch, with g = gx gy and offsets from the site."""
-    gx, gy = g
-    dx, dy = offset
-    width = gx.size
-    plain, squared, weight = work[0, :width], work[1, :width], work[2, : gy.size]
-    for r in range(gy.size):
-        weight[r] = gy[r] * dy[r] * dy[r]
-    _weighted_rows(gy, values, width, plain)
-    _weighted_rows(weight, values, width, squared)
-    for c in range(width):
-        squared[c] += dx[c] * dx[c] * plain[c]
-    return _dot(gx, plain), _dot(gx, squared)
-
-
-@kernel
-def _first_moments(
-    g: tuple[FloatArray, FloatArray],
-    offset: tuple[FloatArray, FloatArray],
-    values: FloatArray,
-    work: FloatArray,
-) -> tuple[float, float]:
-    """sum v g dx and sum v g dy; `work[0]` holds what `_squared_moments` left there."""
-    gx, gy = g
-    dx, dy = offset
-    width = gx.size
-    plain, squared, weight = work[0, :width], work[1, :width], work[2, : gy.size]
-    for r in range(gy.size):
-        weight[r] = gy[r] * dy[r]
-    _weighted_rows(weight, values, width, squared)
-    along = _dot(gx, squared)
-    for c in range(width):
-        squared[c] = dx[c] * plain[c]
-    return _dot(gx, squared), along
-
-
-@kernel
-def _offsets(axis: FloatArray, center: float, out: FloatArray) -> None:
-    for c in range(axis.size):
-        out[c] = axis[c] - center
-
-
-@kernel
-def _load_weights(k: int, patches: Patches, log_weight: FloatArray, out: FloatArray) -> None:
-    """out = W at the cells of patch k that hold a point, 0 at the others."""
-    out[:] = -np.inf
-    for q in range(patches.point_start[k], patches.point_start[k + 1]):
-        out[patches.cell[q]] = log_weight[patches.point[q]]
-    for m in range(out.size):
-        out[m] = exp(out[m])
-
-
-@kernel
-def _pattern_total(
-    p: int, base: IntArray, slot_of_row: IntArray, totals: FloatArray, out: FloatArray
-) -> None:
-    """out = H_p, the hazard of pattern p and of its base."""
-    out[:] = 0.0
-    s = slot_of_row[p]
-    if s >= 0:
-        row = totals[s, : out.size]
-        for m in range(out.size):
-            out[m] += row[m]
+def _pattern_total(p: int, base: IntArray, slot_of_row: IntArray, cells: Cells) -> FloatArray:
+    """H_p, the hazard of pattern p and of its base, (h, w)."""
+    out = np.zeros(cells.weight.shape)
+    if slot_of_row[p] >= 0:
+        _add(cells.totals[slot_of_row[p]], out)
     if base[p] >= 0 and slot_of_row[base[p]] >= 0:
-        row = totals[slot_of_row[base[p]], : out.size]
-        for m in range(out.size):
-            out[m] += row[m]
+        _add(cells.totals[slot_of_row[base[p]]], out)
+    return out
 
 
 @kernel
-def _survival(weight: FloatArray, total: FloatArray, out: FloatArray) -> None:
-    """out = W exp(-H)."""
-    for m in range(out.size):
-        out[m] = weight[m] * exp(-total[m])
+def _survival(weight: FloatArray, total: FloatArray) -> FloatArray:
+    """W exp(-H), (h, w)."""
+    out = np.empty(weight.shape)
+    for r in range(out.shape[0]):
+        for c in range(out.shape[1]):
+            out[r, c] = weight[r, c] * exp(-total[r, c])
+    return out
 
 
 @kernel
 def _survival_of_animal(
     i: int,
     animals: Animals,
-    slot_of_row: IntArray,
-    n_patterns: int,
+    slot_of_term: IntArray,
     growth: FloatArray,
     weight: FloatArray,
     total: FloatArray,
-    out: FloatArray,
-) -> None:
-    """out = W exp(-H + sum_r c_ir C_r), the competing terms in one exponential with H."""
-    for m in range(out.size):
-        out[m] = -total[m]
+) -> FloatArray:
+    """W exp(-H + sum_r c_ir C_r), in one exponential: either alone could under- or overflow."""
+    out = np.zeros(weight.shape)
     for e in range(animals.occasion_start[i], animals.occasion_start[i + 1]):
-        s = slot_of_row[n_patterns + animals.occasion_term[e]]
+        s = slot_of_term[animals.occasion_term[e]]
         if s >= 0:
-            count = animals.occasion_count[e]
-            row = growth[s, : out.size]
-            for m in range(out.size):
-                out[m] += count * row[m]
-    for m in range(out.size):
-        out[m] = weight[m] * exp(out[m])
+            count, row = animals.occasion_count[e], growth[s]
+            for r in range(out.shape[0]):
+                for c in range(out.shape[1]):
+                    out[r, c] += count * row[r, c]
+    for r in range(out.shape[0]):
+        for c in range(out.shape[1]):
+            out[r, c] = weight[r, c] * exp(out[r, c] - total[r, c])
+    return out
 
 
 @kernel
 def _detected(weight: FloatArray, total: FloatArray) -> float:
     """sum W (1 - exp(-H))."""
     found = 0.0
-    for m in range(total.size):
-        found += weight[m] * at_least_once(total[m])
+    for r in range(total.shape[0]):
+        for c in range(total.shape[1]):
+            found += weight[r, c] * at_least_once(total[r, c])
     return found
 
 
 @kernel
-def _sizes(first: int, end: int, near: Near, shapes: Shapes) -> tuple[int, int]:
-    """Most shapes, and most entries, near any patch first <= k < end."""
-    most_shapes, most_entries = 1, 1
-    for k in range(first, end):
-        entries = 0
-        for a in range(near.start[k], near.start[k + 1]):
-            g = near.item[a]
-            entries += shapes.entry_start[g + 1] - shapes.entry_start[g]
-        most_shapes = max(most_shapes, near.start[k + 1] - near.start[k])
-        most_entries = max(most_entries, entries)
-    return most_shapes, most_entries
+def _weighted_sum(gx: FloatArray, gy: FloatArray, values: FloatArray) -> float:
+    """sum v gx gy over the cells of a patch; rows come in fours."""
+    line = np.zeros(gx.size)
+    for r in range(0, gy.size, 4):
+        b0, b1, b2, b3 = gy[r], gy[r + 1], gy[r + 2], gy[r + 3]
+        for c in range(line.size):
+            line[c] += (
+                b0 * values[r, c]
+                + b1 * values[r + 1, c]
+                + b2 * values[r + 2, c]
+                + b3 * values[r + 3, c]
+            )
+    total = 0.0
+    for c in range(line.size):
+        total += line[c] * gx[c]
+    return total
 
 
 @kernel
-def _room_for_entries(n_entries: int, n_rows: int) -> Entries:
-    return Entries(
-        np.full(n_rows, -1, np.int64),
-        np.empty(n_entries, np.int64),
-        np.empty(n_entries + 1, np.int64),
-        np.empty(n_entries, np.int64),
-        np.empty(n_entries),
-        np.empty(n_entries, np.int64),
-    )
+def _squared_moments(
+    gx: FloatArray, gy: FloatArray, dx: FloatArray, dy: FloatArray, values: FloatArray
+) -> tuple[float, float]:
+    """sum v g and sum v g d^2 over the cells of a patch, g = gx gy, d^2 = dx^2 + dy^2."""
+    plain, squared = np.zeros(gx.size), np.zeros(gx.size)
+    for r in range(0, gy.size, 4):
+        b0, b1, b2, b3 = gy[r], gy[r + 1], gy[r + 2], gy[r + 3]
+        d0, d1, d2, d3 = dy[r], dy[r + 1], dy[r + 2], dy[r + 3]
+        e0, e1, e2, e3 = b0 * d0 * d0, b1 * d1 * d1, b2 * d2 * d2, b3 * d3 * d3
+        for c in range(plain.size):
+            v0, v1, v2, v3 = values[r, c], values[r + 1, c], values[r + 2, c], values[r + 3, c]
+            plain[c] += b0 * v0 + b1 * v1 + b2 * v2 + b3 * v3
+            squared[c] += e0 * v0 + e1 * v1 + e2 * v2 + e3 * v3
+    total, total_squared = 0.0, 0.0
+    for c in range(plain.size):
+        total += gx[c] * plain[c]
+        total_squared += gx[c] * (squared[c] + dx[c] * dx[c] * plain[c])
+    return total, total_squared
 
 
 @kernel
-def _most_slots(n_entries: int, n_rows: int) -> int:
-    return min(n_entries, n_rows)
-
-
-@kernel
-def _row_totals(
-    n_slots: int,
-    entries: Entries,
-    gx: FloatArray,
-    gy: FloatArray,
-    width: int,
-    size: int,
-    totals: FloatArray,
-) -> None:
-    """totals[slot] = sum of the row's entries, the total hazard or competing argument."""
-    for s in range(n_slots):
-        part = slice(entries.start[s], entries.start[s + 1])
-        _sum_of_products(
-            gx, gy, entries.shape[part], entries.amplitude[part], width, totals[s, :size]
-        )
+def _all_moments(
+    gx: FloatArray, gy: FloatArray, dx: FloatArray, dy: FloatArray, values: FloatArray
+) -> tuple[float, float, float, float]:
+    """sum v g times 1, dx, dy and d^2 over the cells of a patch."""
+    plain, up, squared = np.zeros(gx.size), np.zeros(gx.size), np.zeros(gx.size)
+    for r in range(0, gy.size, 4):
+        b0, b1, b2, b3 = gy[r], gy[r + 1], gy[r + 2], gy[r + 3]
+        d0, d1, d2, d3 = b0 * dy[r], b1 * dy[r + 1], b2 * dy[r + 2], b3 * dy[r + 3]
+        e0, e1, e2, e3 = d0 * dy[r], d1 * dy[r + 1], d2 * dy[r + 2], d3 * dy[r + 3]
+        for c in range(plain.size):
+            v0, v1, v2, v3 = values[r, c], values[r + 1, c], values[r + 2, c], values[r + 3, c]
+            plain[c] += b0 * v0 + b1 * v1 + b2 * v2 + b3 * v3
+            up[c] += d0 * v0 + d1 * v1 + d2 * v2 + d3 * v3
+            squared[c] += e0 * v0 + e1 * v1 + e2 * v2 + e3 * v3
+    total, along, total_up, total_squared = 0.0, 0.0, 0.0, 0.0
+    for c in range(plain.size):
+        total += gx[c] * plain[c]
+        along += gx[c] * dx[c] * plain[c]
+        total_up += gx[c] * up[c]
+        total_squared += gx[c] * (squared[c] + dx[c] * dx[c] * plain[c])
+    return total, along, total_up, total_squared
 
 
 @kernel
@@ -448,57 +435,38 @@ def patch_sums(
     detected (n_patches, U) = sum_m W (1 - exp(-H_u)).
     """
     n_patterns = rows.base.size
-    n_rows = n_patterns + rows.n_terms
-    widest, highest = patches.x.shape[1], patches.y.shape[1]
-    most_shapes, most_entries = _sizes(first, end, near, shapes)
-    entries = _room_for_entries(most_entries, n_rows)
-    gx = np.empty((max(most_shapes, 1), widest))
-    gy = np.empty((max(most_shapes, 1), highest))
-    one_x, one_y = np.empty((1, widest)), np.empty((1, highest))
-    totals = np.empty((_most_slots(most_entries, n_rows), widest * highest))
-    weights, hazards, survivals = np.empty((3, widest * highest))
-    own, line = np.empty(widest * highest), np.empty(widest)
+    slot_of_row = np.full(n_patterns + rows.n_terms, -1, np.int64)
     for k in range(first, end):
-        width, height = patches.width[k], patches.height[k]
-        size = width * height
-        x, y = patches.x[k, :width], patches.y[k, :height]
-        a, b = near.start[k], near.start[k + 1]
-        if a == b and near_animals.start[k] == near_animals.start[k + 1]:
+        a, b = near_animals.start[k], near_animals.start[k + 1]
+        if near.start[k] == near.start[k + 1] and a == b:
             detected[k, :] = 0.0
             continue
-        weight, hazard, survival = weights[:size], hazards[:size], survivals[:size]
-        _load_weights(k, patches, log_weight, weight)
-        _gaussians(a, b, near.item, shapes.x, shapes.half, x, gx)
-        _gaussians(a, b, near.item, shapes.y, shapes.half, y, gy)
-        n_slots = _entries_of_patch(a, b, near.item, shapes, entries)
-        _row_totals(n_slots, entries, gx, gy, width, size, totals)
-        for s in range(n_slots):
-            if entries.row[s] >= n_patterns:
-                row = totals[s, :size]
-                for m in range(size):
-                    row[m] = log_growth(row[m])
-        for u in range(rows.undetected.size):
-            _pattern_total(rows.undetected[u], rows.base, entries.slot_of_row, totals, hazard)
-            detected[k, u] = _detected(weight, hazard)
-        pattern = -1
-        for q in range(near_animals.start[k], near_animals.start[k + 1]):
-            i = near_animals.item[q]
-            if animals.pattern[i] != pattern:
-                pattern = animals.pattern[i]
-                _pattern_total(pattern, rows.base, entries.slot_of_row, totals, hazard)
-                _survival(weight, hazard, survival)
-            _gaussians(q, q + 1, near_animals.item, animals.x, animals.half, x, one_x)
-            _gaussians(q, q + 1, near_animals.item, animals.y, animals.half, y, one_y)
-            values = survival
-            if animals.occasion_start[i + 1] > animals.occasion_start[i]:
-                values = own[:size]
-                _survival_of_animal(
-                    i, animals, entries.slot_of_row, n_patterns, totals, weight, hazard, values
-                )
-            _weighted_rows(one_y[0], values, width, line[:width])
-            sums[q] = _dot(one_x[0, :width], line[:width])
-        for s in range(n_slots):
-            entries.slot_of_row[entries.row[s]] = -1
+        cells = _lay_out(k, patches, shapes, near, log_weight, slot_of_row)
+        ax = _gaussians(a, b, near_animals.item, animals.x, animals.half, cells.x)
+        ay = _gaussians(a, b, near_animals.item, animals.y, animals.half, cells.y)
+        growth = _growth(cells, n_patterns) if rows.n_terms else cells.totals
+        q, u = a, 0
+        while q < b or u < rows.n_undetected:
+            # Patterns in their order: those of undetected animals come first.
+            p = u if u < rows.n_undetected else animals.pattern[near_animals.item[q]]
+            total = _pattern_total(p, rows.base, slot_of_row, cells)
+            if u < rows.n_undetected:
+                detected[k, u] = _detected(cells.weight, total)
+                u += 1
+            survival = cells.weight
+            if q < b and animals.pattern[near_animals.item[q]] == p:
+                survival = _survival(cells.weight, total)
+            while q < b and animals.pattern[near_animals.item[q]] == p:
+                i = near_animals.item[q]
+                values = survival
+                if animals.occasion_start[i + 1] > animals.occasion_start[i]:
+                    values = _survival_of_animal(
+                        i, animals, slot_of_row[n_patterns:], growth, cells.weight, total
+                    )
+                sums[q] = _weighted_sum(ax[q - a], ay[q - a], values)
+                q += 1
+        for s in range(cells.row.size):
+            slot_of_row[cells.row[s]] = -1
 
 
 @kernel
@@ -527,152 +495,170 @@ def patch_adjoint(
     its moments x, y, d^2 about the centroid; d_log_weight (n_points,).
     """
     n_patterns = rows.base.size
-    n_rows = n_patterns + rows.n_terms
-    widest, highest = patches.x.shape[1], patches.y.shape[1]
-    room = widest * highest
-    most_shapes, most_entries = _sizes(first, end, near, shapes)
-    most_animals = 1
+    slot_of_row = np.full(n_patterns + rows.n_terms, -1, np.int64)
     for k in range(first, end):
-        most_animals = max(most_animals, near_animals.start[k + 1] - near_animals.start[k])
-    entries = _room_for_entries(most_entries, n_rows)
-    slots = _most_slots(most_entries, n_rows)
-    gx, gy = np.empty((most_shapes, widest)), np.empty((most_shapes, highest))
-    ax, ay = np.empty((most_animals, widest)), np.empty((most_animals, highest))
-    which, factor = np.empty(most_animals, np.int64), np.empty(most_animals)
-    totals, d_rows = np.empty((slots, room)), np.empty((slots, room))
-    growth = np.empty((slots if rows.n_terms else 1, room))
-    weights, hazards, survivals = np.empty((3, room))
-    posteriors, d_weights, d_totals = np.empty((3, room))
-    own = np.empty(room)
-    dx, dy, work = np.empty(widest), np.empty(highest), np.empty((3, max(widest, highest)))
-    for k in range(first, end):
-        width, height = patches.width[k], patches.height[k]
-        size = width * height
-        x, y = patches.x[k, :width], patches.y[k, :height]
-        a, b = near.start[k], near.start[k + 1]
-        qa, qb = near_animals.start[k], near_animals.start[k + 1]
-        if a == b and qa == qb:
-            for q in range(patches.point_start[k], patches.point_start[k + 1]):
-                d_log_weight[patches.point[q]] = 0.0
+        a, b = near_animals.start[k], near_animals.start[k + 1]
+        if near.start[k] == near.start[k + 1] and a == b:
+            for m in range(patches.point_start[k], patches.point_start[k + 1]):
+                d_log_weight[patches.point[m]] = 0.0
             continue
-        weight, hazard, survival = weights[:size], hazards[:size], survivals[:size]
-        posterior, d_weight, d_total = posteriors[:size], d_weights[:size], d_totals[:size]
-        _load_weights(k, patches, log_weight, weight)
-        _gaussians(a, b, near.item, shapes.x, shapes.half, x, gx)
-        _gaussians(a, b, near.item, shapes.y, shapes.half, y, gy)
-        n_slots = _entries_of_patch(a, b, near.item, shapes, entries)
-        slot_of_row = entries.slot_of_row
-        _row_totals(n_slots, entries, gx, gy, width, size, totals)
-        for s in range(n_slots):
-            d_rows[s, :size] = 0.0
-            if entries.row[s] >= n_patterns:
-                for m in range(size):
-                    growth[s, m] = log_growth(totals[s, m])
-        d_weight[:] = 0.0
-        _gaussians(qa, qb, near_animals.item, animals.x, animals.half, x, ax)
-        _gaussians(qa, qb, near_animals.item, animals.y, animals.half, y, ay)
-        q = qa
-        while q < qb:
-            pattern = animals.pattern[near_animals.item[q]]
-            _pattern_total(pattern, rows.base, slot_of_row, totals, hazard)
-            _survival(weight, hazard, survival)
-            d_total[:] = 0.0
-            n_plain = 0
-            while q < qb and animals.pattern[near_animals.item[q]] == pattern:
+        cells = _lay_out(k, patches, shapes, near, log_weight, slot_of_row)
+        ax = _gaussians(a, b, near_animals.item, animals.x, animals.half, cells.x)
+        ay = _gaussians(a, b, near_animals.item, animals.y, animals.half, cells.y)
+        growth = _growth(cells, n_patterns) if rows.n_terms else cells.totals
+        d_rows = np.zeros(cells.totals.shape)
+        d_weight = np.zeros(cells.weight.shape)
+        q, u = a, 0
+        while q < b or u < rows.n_undetected:
+            p = u if u < rows.n_undetected else animals.pattern[near_animals.item[q]]
+            total = _pattern_total(p, rows.base, slot_of_row, cells)
+            survival = _survival(cells.weight, total)
+            d_total = np.zeros(cells.weight.shape)
+            if u < rows.n_undetected:
+                _push_undetected(undetected_factor[u], survival, d_total)
+                _push_detected(undetected_factor[u], cells.weight, total, d_weight)
+                u += 1
+            first_of_pattern = q
+            posterior = np.zeros(cells.weight.shape)
+            while q < b and animals.pattern[near_animals.item[q]] == p:
                 i = near_animals.item[q]
-                g = (ax[q - qa, :width], ay[q - qa, :height])
-                _offsets(x, animals.x[i], dx[:width])
-                _offsets(y, animals.y[i], dy[:height])
-                offset = (dx[:width], dy[:height])
                 values = survival
                 if animals.occasion_start[i + 1] > animals.occasion_start[i]:
-                    values = own[:size]
-                    _survival_of_animal(
-                        i, animals, slot_of_row, n_patterns, growth, weight, hazard, values
+                    values = _survival_of_animal(
+                        i, animals, slot_of_row[n_patterns:], growth, cells.weight, total
                     )
-                    _posterior_of_animal(scale[i], g, values, posterior)
-                    _push_animal(i, animals, slot_of_row, n_patterns, posterior, d_rows)
-                    for m in range(size):
-                        d_weight[m] += posterior[m]
-                        d_total[m] -= posterior[m]
-                else:
-                    which[n_plain] = q - qa
-                    factor[n_plain] = scale[i]
-                    n_plain += 1
-                plain, squared = _squared_moments(g, offset, values, work)
-                along, up = _first_moments(g, offset, values, work)
-                moments[0, q] = scale[i] * plain
-                moments[1, q] = scale[i] * along
-                moments[2, q] = scale[i] * up
-                moments[3, q] = scale[i] * squared
+                    _push_animal(
+                        i,
+                        animals,
+                        slot_of_row[n_patterns:],
+                        _posterior(scale[i], ax[q - a], ay[q - a], values),
+                        posterior,
+                        d_rows,
+                    )
+                _write_moments(q, a, animals, near_animals, cells, ax, ay, values, scale, moments)
                 q += 1
-            if n_plain:
-                _sum_of_products(ax, ay, which[:n_plain], factor[:n_plain], width, posterior)
-                for m in range(size):
-                    p = posterior[m] * survival[m]
-                    d_weight[m] += p
-                    d_total[m] -= p
-            _push_pattern(pattern, rows.base, slot_of_row, d_total, d_rows)
-        for u in range(rows.undetected.size):
-            p = rows.undetected[u]
-            _pattern_total(p, rows.base, slot_of_row, totals, hazard)
-            for m in range(size):
-                w = undetected_factor[u] * weight[m]
-                d_weight[m] += w * at_least_once(hazard[m])
-                d_total[m] = w * exp(-hazard[m])
+            _add_plain_animals(
+                first_of_pattern, q, a, animals, near_animals, ax, ay, scale, survival, posterior
+            )
+            _add(posterior, d_weight)
+            _subtract(posterior, d_total)
             _push_pattern(p, rows.base, slot_of_row, d_total, d_rows)
-        for s in range(n_slots):
-            d_row = d_rows[s, :size]
-            if entries.row[s] >= n_patterns:
-                for m in range(size):
-                    d_row[m] *= log_growth_slope(totals[s, m])
-            for e in range(entries.start[s], entries.start[s + 1]):
-                z = entries.shape[e]
-                item = near.item[a + z]
-                _offsets(x, shapes.x[item], dx[:width])
-                _offsets(y, shapes.y[item], dy[:height])
-                plain, squared = _squared_moments(
-                    (gx[z, :width], gy[z, :height]), (dx[:width], dy[:height]), d_row, work
-                )
-                d_entries[0, entry_start[k] + entries.order[e]] = plain
-                d_entries[1, entry_start[k] + entries.order[e]] = squared
-        for q in range(patches.point_start[k], patches.point_start[k + 1]):
-            d_log_weight[patches.point[q]] = d_weight[patches.cell[q]]
-        for s in range(n_slots):
-            slot_of_row[entries.row[s]] = -1
+        _push_entries(k, cells, shapes, near, n_patterns, d_rows, entry_start[k], d_entries)
+        flat = d_weight.reshape(d_weight.size)
+        for m in range(patches.point_start[k], patches.point_start[k + 1]):
+            d_log_weight[patches.point[m]] = flat[patches.cell[m]]
+        for s in range(cells.row.size):
+            slot_of_row[cells.row[s]] = -1
 
 
 @kernel
-def _posterior_of_animal(
-    scale: float, g: tuple[FloatArray, FloatArray], values: FloatArray, out: FloatArray
+def _subtract(values: FloatArray, out: FloatArray) -> None:
+    for r in range(out.shape[0]):
+        for c in range(out.shape[1]):
+            out[r, c] -= values[r, c]
+
+
+@kernel
+def _push_detected(
+    factor: float, weight: FloatArray, total: FloatArray, d_weight: FloatArray
 ) -> None:
-    """out = scale gx gy values, the posterior of an animal at each cell."""
-    gx, gy = g
-    width = gx.size
-    for r in range(gy.size):
+    """d_log_weight += factor W (1 - exp(-H))."""
+    for r in range(total.shape[0]):
+        for c in range(total.shape[1]):
+            d_weight[r, c] += factor * weight[r, c] * at_least_once(total[r, c])
+
+
+@kernel
+def _push_undetected(factor: float, survival: FloatArray, d_total: FloatArray) -> None:
+    """d_total += factor W exp(-H)."""
+    for r in range(survival.shape[0]):
+        for c in range(survival.shape[1]):
+            d_total[r, c] += factor * survival[r, c]
+
+
+@kernel
+def _posterior(scale: float, gx: FloatArray, gy: FloatArray, values: FloatArray) -> FloatArray:
+    """scale gx gy values, the posterior of an animal at each cell, (h, w)."""
+    out = np.empty(values.shape)
+    for r in range(out.shape[0]):
         factor = scale * gy[r]
-        row, value = out[r * width : (r + 1) * width], values[r * width : (r + 1) * width]
-        for c in range(row.size):
-            row[c] = factor * gx[c] * value[c]
+        for c in range(out.shape[1]):
+            out[r, c] = factor * gx[c] * values[r, c]
+    return out
 
 
 @kernel
 def _push_animal(
     i: int,
     animals: Animals,
-    slot_of_row: IntArray,
-    n_patterns: int,
+    slot_of_term: IntArray,
+    own: FloatArray,
     posterior: FloatArray,
     d_rows: FloatArray,
 ) -> None:
-    """Add an animal's posterior to the derivatives to its competing terms."""
+    """Add an animal's posterior to that of its pattern and to its competing terms."""
+    _add(own, posterior)
     for e in range(animals.occasion_start[i], animals.occasion_start[i + 1]):
-        s = slot_of_row[n_patterns + animals.occasion_term[e]]
+        s = slot_of_term[animals.occasion_term[e]]
         if s >= 0:
-            count = animals.occasion_count[e]
-            row = d_rows[s, : posterior.size]
-            for m in range(posterior.size):
-                row[m] += count * posterior[m]
+            count, row = animals.occasion_count[e], d_rows[s]
+            for r in range(own.shape[0]):
+                for c in range(own.shape[1]):
+                    row[r, c] += count * own[r, c]
+
+
+@kernel
+def _write_moments(
+    q: int,
+    first: int,
+    animals: Animals,
+    near_animals: Near,
+    cells: Cells,
+    ax: FloatArray,
+    ay: FloatArray,
+    values: FloatArray,
+    scale: FloatArray,
+    moments: FloatArray,
+) -> None:
+    """Posterior mass and moments of the animal at place q of the list of near ones."""
+    i = near_animals.item[q]
+    dx, dy = cells.x - animals.x[i], cells.y - animals.y[i]
+    found = _all_moments(ax[q - first], ay[q - first], dx, dy, values)
+    moments[0, q] = scale[i] * found[0]
+    moments[1, q] = scale[i] * found[1]
+    moments[2, q] = scale[i] * found[2]
+    moments[3, q] = scale[i] * found[3]
+
+
+@kernel
+def _add_plain_animals(
+    q: int,
+    end: int,
+    first: int,
+    animals: Animals,
+    near_animals: Near,
+    ax: FloatArray,
+    ay: FloatArray,
+    scale: FloatArray,
+    survival: FloatArray,
+    posterior: FloatArray,
+) -> None:
+    """Add the posteriors of all animals of a pattern that have no competing terms."""
+    which, factor = np.empty(end - q, np.int64), np.empty(end - q)
+    n = 0
+    for z in range(q, end):
+        i = near_animals.item[z]
+        if animals.occasion_start[i + 1] == animals.occasion_start[i]:
+            which[n] = z - first
+            factor[n] = scale[i]
+            n += 1
+    if n == 0:
+        return
+    together = np.zeros(survival.shape)
+    _add_products(ax, ay, which[:n], factor[:n], together)
+    for r in range(survival.shape[0]):
+        for c in range(survival.shape[1]):
+            posterior[r, c] += together[r, c] * survival[r, c]
 
 
 @kernel
@@ -680,8 +666,34 @@ def _push_pattern(
     p: int, base: IntArray, slot_of_row: IntArray, d_total: FloatArray, d_rows: FloatArray
 ) -> None:
     """Add the derivative to H_p to those to its own entries and to its base."""
-    for s in (slot_of_row[p], slot_of_row[base[p]] if base[p] >= 0 else -1):
-        if s >= 0:
-            row = d_rows[s, : d_total.size]
-            for m in range(d_total.size):
-                row[m] += d_total[m]
+    if slot_of_row[p] >= 0:
+        _add(d_total, d_rows[slot_of_row[p]])
+    if base[p] >= 0 and slot_of_row[base[p]] >= 0:
+        _add(d_total, d_rows[slot_of_row[base[p]]])
+
+
+@kernel
+def _push_entries(
+    k: int,
+    cells: Cells,
+    shapes: Shapes,
+    near: Near,
+    n_patterns: int,
+    d_rows: FloatArray,
+    start: int,
+    d_entries: FloatArray,
+) -> None:
+    """From derivatives to totals to those to each entry's amplitude and 1 / sigma^2."""
+    for s in range(cells.row.size):
+        d_row, total = d_rows[s], cells.totals[s]
+        if cells.row[s] >= n_patterns:
+            for r in range(d_row.shape[0]):
+                for c in range(d_row.shape[1]):
+                    d_row[r, c] *= log_growth_slope(total[r, c])
+        for e in range(cells.start[s], cells.start[s + 1]):
+            z = cells.shape[e]
+            g = near.item[near.start[k] + z]
+            dx, dy = cells.x - shapes.x[g], cells.y - shapes.y[g]
+            plain, squared = _squared_moments(cells.gx[z], cells.gy[z], dx, dy, d_row)
+            d_entries[0, start + cells.order[e]] = plain
+            d_entries[1, start + cells.order[e]] = squared

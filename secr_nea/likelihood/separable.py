@@ -107,7 +107,7 @@ def separable_of(block: Block) -> Separable | None:
         source_entry=source.reshape(-1),
         source_column=column,
         source_effort=np.concatenate([t.exposure_effort, t.competing_effort]),
-        rows=Rows(t.base, t.undetected, n_terms),
+        rows=Rows(t.base, len(t.undetected), n_terms),
         pattern=np.repeat(np.arange(n_patterns), np.diff(t.pattern_start)),
         anchor=anchor,
         anchor_patch=anchor_patch,
@@ -248,7 +248,7 @@ class PatchSums(NamedTuple):
         """Empty room."""
         n_patches = len(given.given.patches.width)
         pairs = len(given.near_animals.item)
-        return cls(np.empty(pairs), np.empty((n_patches, len(given.given.rows.undetected))))
+        return cls(np.empty(pairs), np.empty((n_patches, given.given.rows.n_undetected)))
 
     def run(self, given: Situation, first: int, end: int) -> None:
         """Sums of the patches first <= k < end."""
