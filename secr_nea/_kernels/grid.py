@@ -23,6 +23,8 @@ from secr_nea._typing import FloatArray, IntArray
 
 # A factor below exp(-300) is raised to it: no denormal numbers, and no difference to any sum.
 _LOWEST = -300.0
+# Multiply-adds of one matrix product: OpenBLAS starts threads of its own above 262,144.
+_SMALL_PRODUCT = 250_000
 
 
 class Shapes(NamedTuple):
@@ -162,6 +164,13 @@ def animal_reach(
 
 
 @kernel
+def _exponentials(x: FloatArray) -> None:
+    """x = exp(x) in place; x is flat, so that one long loop vectorises."""
+    for m in range(x.size):
+        x[m] = exp(x[m])
+
+
+@kernel
 def _gaussians(
     first: int, end: int, item: IntArray, center: FloatArray, half: FloatArray, axis: FloatArray
 ) -> FloatArray:
@@ -172,7 +181,8 @@ def _gaussians(
         factor = -half[item[first + a]]
         for c in range(axis.size):
             d = axis[c] - here
-            out[a, c] = exp(max(factor * d * d, _LOWEST))
+            out[a, c] = max(factor * d * d, _LOWEST)
+    _exponentials(out.reshape(out.size))
     return out
 
 
@@ -180,35 +190,64 @@ def _gaussians(
 def _weights(k: int, patches: Patches, log_weight: FloatArray) -> FloatArray:
     """W at the cells of patch k that hold a point, 0 at the others, (h, w)."""
     cells = np.full(patches.height[k] * patches.width[k], -np.inf)
-    for q in range(patches.point_start[k], patches.point_start[k + 1]):
-        cells[patches.cell[q]] = log_weight[patches.point[q]]
-    for m in range(cells.size):
-        cells[m] = exp(cells[m])
+    for b in range(patches.run_start[k], patches.run_start[k + 1]):
+        m, n = patches.run_cell[b], patches.run_length[b]
+        cells[m : m + n] = log_weight[patches.run_point[b] : patches.run_point[b] + n]
+    _exponentials(cells)
     return cells.reshape((patches.height[k], patches.width[k]))
 
 
 @kernel
-def _add_products(
-    gx: FloatArray, gy: FloatArray, which: IntArray, amplitude: FloatArray, out: FloatArray
+def _products(a: FloatArray, b: FloatArray) -> FloatArray:
+    """Matrix product a b of (n, m) and (m, w), by BLAS.
+
+    It is done in parts so small that no BLAS starts threads of its own for them.
+    """
+    n, m, width = a.shape[0], a.shape[1], b.shape[1]
+    rows = max(1, _SMALL_PRODUCT // (m * width + 1))
+    if n <= rows:
+        return np.dot(a, b)
+    out = np.empty((n, width))
+    for first in range(0, n, rows):
+        out[first : first + rows] = np.dot(a[first : first + rows], b)
+    return out
+
+
+@kernel
+def _sum_of_products(gx: FloatArray, gy: FloatArray, out: FloatArray) -> None:
+    """out[r, c] = sum_e gy[e, r] gx[e, c], (h, w), from (e, w) and (e, h)."""
+    terms = max(1, _SMALL_PRODUCT // (out.size + 1))
+    out[:, :] = np.dot(gy[:terms].T, gx[:terms])
+    for first in range(terms, gx.shape[0], terms):
+        out += np.dot(gy[first : first + terms].T, gx[first : first + terms])
+
+
+@kernel
+def _rank_one(factor: float, gx: FloatArray, gy: FloatArray, out: FloatArray) -> None:
+    """out[r, c] = factor gy[r] gx[c]."""
+    for r in range(gy.size):
+        a = factor * gy[r]
+        for c in range(gx.size):
+            out[r, c] = a * gx[c]
+
+
+@kernel
+def _row_total(
+    gx: FloatArray, gy: FloatArray, shape: IntArray, amplitude: FloatArray, out: FloatArray
 ) -> None:
-    """out[r, c] += sum_e amplitude_e gy[which_e, r] gx[which_e, c], four at a time."""
-    n = which.size
-    fours = n // 4 * 4
-    for e in range(0, fours, 4):
-        i0, i1, i2, i3 = which[e], which[e + 1], which[e + 2], which[e + 3]
-        for r in range(out.shape[0]):
-            a0 = amplitude[e] * gy[i0, r]
-            a1 = amplitude[e + 1] * gy[i1, r]
-            a2 = amplitude[e + 2] * gy[i2, r]
-            a3 = amplitude[e + 3] * gy[i3, r]
-            for c in range(out.shape[1]):
-                out[r, c] += a0 * gx[i0, c] + a1 * gx[i1, c] + a2 * gx[i2, c] + a3 * gx[i3, c]
-    for e in range(fours, n):
-        i0 = which[e]
-        for r in range(out.shape[0]):
-            a0 = amplitude[e] * gy[i0, r]
-            for c in range(out.shape[1]):
-                out[r, c] += a0 * gx[i0, c]
+    """out = sum over a row's entries of amplitude times shape, (h, w)."""
+    if shape.size == 1:
+        _rank_one(amplitude[0], gx[shape[0]], gy[shape[0]], out)
+        return
+    own_x = np.empty((shape.size, gx.shape[1]))
+    own_y = np.empty((shape.size, gy.shape[1]))
+    for e in range(shape.size):
+        z, a = shape[e], amplitude[e]
+        for c in range(gx.shape[1]):
+            own_x[e, c] = gx[z, c]
+        for r in range(gy.shape[1]):
+            own_y[e, r] = a * gy[z, r]
+    _sum_of_products(own_x, own_y, out)
 
 
 @kernel
@@ -268,10 +307,10 @@ def _lay_out(
     row, start, shape, amplitude, order = _sorted_entries(
         first, end, near.item, shapes, slot_of_row
     )
-    totals = np.zeros((row.size, y.size, x.size))
+    totals = np.empty((row.size, y.size, x.size))
     for s in range(row.size):
         a, b = start[s], start[s + 1]
-        _add_products(gx, gy, shape[a:b], amplitude[a:b], totals[s])
+        _row_total(gx, gy, shape[a:b], amplitude[a:b], totals[s])
     weight = _weights(k, patches, log_weight)
     return Cells(x, y, weight, gx, gy, row, start, shape, amplitude, order, totals)
 
@@ -282,137 +321,83 @@ def _growth(cells: Cells, n_patterns: int) -> FloatArray:
     out = np.empty(cells.totals.shape)
     for s in range(cells.row.size):
         if cells.row[s] >= n_patterns:
-            total, here = cells.totals[s], out[s]
-            for r in range(total.shape[0]):
-                for c in range(total.shape[1]):
-                    here[r, c] = log_growth(total[r, c])
+            total, here = cells.totals[s].ravel(), out[s].ravel()
+            for m in range(total.size):
+                here[m] = log_growth(total[m])
     return out
 
 
 @kernel
-def _add(values: FloatArray, out: FloatArray) -> None:
-    for r in range(out.shape[0]):
-        for c in range(out.shape[1]):
-            out[r, c] += values[r, c]
+def _add(factor: float, values: FloatArray, out: FloatArray) -> None:
+    """out += factor values, (h, w)."""
+    v, o = values.ravel(), out.ravel()
+    for m in range(o.size):
+        o[m] += factor * v[m]
 
 
 @kernel
-def _pattern_total(p: int, base: IntArray, slot_of_row: IntArray, cells: Cells) -> FloatArray:
-    """H_p, the hazard of pattern p and of its base, (h, w)."""
+def _minus_total(p: int, base: IntArray, slot_of_row: IntArray, cells: Cells) -> FloatArray:
+    """-H_p, minus the hazard of pattern p and of its base, (h, w)."""
     out = np.zeros(cells.weight.shape)
     if slot_of_row[p] >= 0:
-        _add(cells.totals[slot_of_row[p]], out)
+        _add(-1.0, cells.totals[slot_of_row[p]], out)
     if base[p] >= 0 and slot_of_row[base[p]] >= 0:
-        _add(cells.totals[slot_of_row[base[p]]], out)
+        _add(-1.0, cells.totals[slot_of_row[base[p]]], out)
     return out
 
 
 @kernel
-def _survival(weight: FloatArray, total: FloatArray) -> FloatArray:
-    """W exp(-H), (h, w)."""
+def _survival(weight: FloatArray, log_survival: FloatArray) -> FloatArray:
+    """W exp(log survival), (h, w)."""
     out = np.empty(weight.shape)
-    for r in range(out.shape[0]):
-        for c in range(out.shape[1]):
-            out[r, c] = weight[r, c] * exp(-total[r, c])
+    o, w, x = out.ravel(), weight.ravel(), log_survival.ravel()
+    for m in range(o.size):
+        o[m] = w[m] * exp(x[m])
     return out
 
 
 @kernel
 def _survival_of_animal(
-    i: int,
-    animals: Animals,
-    slot_of_term: IntArray,
-    growth: FloatArray,
-    weight: FloatArray,
-    total: FloatArray,
+    i: int, animals: Animals, slot_of_term: IntArray, growth: FloatArray, cells: Cells, minus: FloatArray
 ) -> FloatArray:
     """W exp(-H + sum_r c_ir C_r), in one exponential: either alone could under- or overflow."""
-    out = np.zeros(weight.shape)
+    log_survival = minus.copy()
     for e in range(animals.occasion_start[i], animals.occasion_start[i + 1]):
         s = slot_of_term[animals.occasion_term[e]]
         if s >= 0:
-            count, row = animals.occasion_count[e], growth[s]
-            for r in range(out.shape[0]):
-                for c in range(out.shape[1]):
-                    out[r, c] += count * row[r, c]
-    for r in range(out.shape[0]):
-        for c in range(out.shape[1]):
-            out[r, c] = weight[r, c] * exp(out[r, c] - total[r, c])
-    return out
+            _add(animals.occasion_count[e], growth[s], log_survival)
+    return _survival(cells.weight, log_survival)
 
 
 @kernel
-def _detected(weight: FloatArray, total: FloatArray) -> float:
+def _detected(weight: FloatArray, minus: FloatArray) -> float:
     """sum W (1 - exp(-H))."""
     found = 0.0
-    for r in range(total.shape[0]):
-        for c in range(total.shape[1]):
-            found += weight[r, c] * at_least_once(total[r, c])
+    w, h = weight.ravel(), minus.ravel()
+    for m in range(w.size):
+        found += w[m] * at_least_once(-h[m])
     return found
 
 
 @kernel
-def _weighted_sum(gx: FloatArray, gy: FloatArray, values: FloatArray) -> float:
-    """sum v gx gy over the cells of a patch; rows come in fours."""
-    line = np.zeros(gx.size)
-    for r in range(0, gy.size, 4):
-        b0, b1, b2, b3 = gy[r], gy[r + 1], gy[r + 2], gy[r + 3]
-        for c in range(line.size):
-            line[c] += (
-                b0 * values[r, c]
-                + b1 * values[r + 1, c]
-                + b2 * values[r + 2, c]
-                + b3 * values[r + 3, c]
-            )
-    total = 0.0
-    for c in range(line.size):
-        total += line[c] * gx[c]
-    return total
+def _end_of_pattern(p: int, q: int, end: int, animals: Animals, item: IntArray) -> int:
+    """End of the near animals, from place q on, that have pattern p."""
+    while q < end and animals.pattern[item[q]] == p:
+        q += 1
+    return q
 
 
 @kernel
-def _squared_moments(
-    gx: FloatArray, gy: FloatArray, dx: FloatArray, dy: FloatArray, values: FloatArray
-) -> tuple[float, float]:
-    """sum v g and sum v g d^2 over the cells of a patch, g = gx gy, d^2 = dx^2 + dy^2."""
-    plain, squared = np.zeros(gx.size), np.zeros(gx.size)
-    for r in range(0, gy.size, 4):
-        b0, b1, b2, b3 = gy[r], gy[r + 1], gy[r + 2], gy[r + 3]
-        d0, d1, d2, d3 = dy[r], dy[r + 1], dy[r + 2], dy[r + 3]
-        e0, e1, e2, e3 = b0 * d0 * d0, b1 * d1 * d1, b2 * d2 * d2, b3 * d3 * d3
-        for c in range(plain.size):
-            v0, v1, v2, v3 = values[r, c], values[r + 1, c], values[r + 2, c], values[r + 3, c]
-            plain[c] += b0 * v0 + b1 * v1 + b2 * v2 + b3 * v3
-            squared[c] += e0 * v0 + e1 * v1 + e2 * v2 + e3 * v3
-    total, total_squared = 0.0, 0.0
-    for c in range(plain.size):
-        total += gx[c] * plain[c]
-        total_squared += gx[c] * (squared[c] + dx[c] * dx[c] * plain[c])
-    return total, total_squared
-
-
-@kernel
-def _all_moments(
-    gx: FloatArray, gy: FloatArray, dx: FloatArray, dy: FloatArray, values: FloatArray
-) -> tuple[float, float, float, float]:
-    """sum v g times 1, dx, dy and d^2 over the cells of a patch."""
-    plain, up, squared = np.zeros(gx.size), np.zeros(gx.size), np.zeros(gx.size)
-    for r in range(0, gy.size, 4):
-        b0, b1, b2, b3 = gy[r], gy[r + 1], gy[r + 2], gy[r + 3]
-        d0, d1, d2, d3 = b0 * dy[r], b1 * dy[r + 1], b2 * dy[r + 2], b3 * dy[r + 3]
-        e0, e1, e2, e3 = d0 * dy[r], d1 * dy[r + 1], d2 * dy[r + 2], d3 * dy[r + 3]
-        for c in range(plain.size):
-            v0, v1, v2, v3 = values[r, c], values[r + 1, c], values[r + 2, c], values[r + 3, c]
-            plain[c] += b0 * v0 + b1 * v1 + b2 * v2 + b3 * v3
-            up[c] += d0 * v0 + d1 * v1 + d2 * v2 + d3 * v3
-            squared[c] += e0 * v0 + e1 * v1 + e2 * v2 + e3 * v3
-    total, along, total_up, total_squared = 0.0, 0.0, 0.0, 0.0
-    for c in range(plain.size):
-        total += gx[c] * plain[c]
-        along += gx[c] * dx[c] * plain[c]
-        total_up += gx[c] * up[c]
-        total_squared += gx[c] * (squared[c] + dx[c] * dx[c] * plain[c])
-    return total, along, total_up, total_squared
+def _sums_of_pattern(
+    q: int, end: int, ax: FloatArray, ay: FloatArray, survival: FloatArray, sums: FloatArray
+) -> None:
+    """sums[q] = sum over the cells of survival ax ay, for the near animals q <= . < end."""
+    lines = _products(ay, survival)
+    for z in range(end - q):
+        total = 0.0
+        for c in range(lines.shape[1]):
+            total += lines[z, c] * ax[z, c]
+        sums[q + z] = total
 
 
 @kernel
@@ -435,6 +420,7 @@ def patch_sums(
     detected (n_patches, U) = sum_m W (1 - exp(-H_u)).
     """
     n_patterns = rows.base.size
+    item = near_animals.item
     slot_of_row = np.full(n_patterns + rows.n_terms, -1, np.int64)
     for k in range(first, end):
         a, b = near_animals.start[k], near_animals.start[k + 1]
@@ -442,31 +428,176 @@ def patch_sums(
             detected[k, :] = 0.0
             continue
         cells = _lay_out(k, patches, shapes, near, log_weight, slot_of_row)
-        ax = _gaussians(a, b, near_animals.item, animals.x, animals.half, cells.x)
-        ay = _gaussians(a, b, near_animals.item, animals.y, animals.half, cells.y)
+        ax = _gaussians(a, b, item, animals.x, animals.half, cells.x)
+        ay = _gaussians(a, b, item, animals.y, animals.half, cells.y)
         growth = _growth(cells, n_patterns) if rows.n_terms else cells.totals
         q, u = a, 0
         while q < b or u < rows.n_undetected:
             # Patterns in their order: those of undetected animals come first.
-            p = u if u < rows.n_undetected else animals.pattern[near_animals.item[q]]
-            total = _pattern_total(p, rows.base, slot_of_row, cells)
+            p = u if u < rows.n_undetected else animals.pattern[item[q]]
+            minus = _minus_total(p, rows.base, slot_of_row, cells)
             if u < rows.n_undetected:
-                detected[k, u] = _detected(cells.weight, total)
+                detected[k, u] = _detected(cells.weight, minus)
                 u += 1
-            survival = cells.weight
-            if q < b and animals.pattern[near_animals.item[q]] == p:
-                survival = _survival(cells.weight, total)
-            while q < b and animals.pattern[near_animals.item[q]] == p:
-                i = near_animals.item[q]
-                values = survival
-                if animals.occasion_start[i + 1] > animals.occasion_start[i]:
-                    values = _survival_of_animal(
-                        i, animals, slot_of_row[n_patterns:], growth, cells.weight, total
+            after = _end_of_pattern(p, q, b, animals, item)
+            if after > q and not rows.n_terms:
+                survival = _survival(cells.weight, minus)
+                _sums_of_pattern(q, after, ax[q - a : after - a], ay[q - a : after - a], survival, sums)
+            elif after > q:
+                for z in range(q, after):
+                    survival = _survival_of_animal(
+                        item[z], animals, slot_of_row[n_patterns:], growth, cells, minus
                     )
-                sums[q] = _weighted_sum(ax[q - a], ay[q - a], values)
-                q += 1
+                    z1 = z - a + 1
+                    _sums_of_pattern(z, z + 1, ax[z - a : z1], ay[z - a : z1], survival, sums)
+            q = after
         for s in range(cells.row.size):
             slot_of_row[cells.row[s]] = -1
+
+
+@kernel
+def _moments_of_pattern(
+    q: int,
+    end: int,
+    ax: FloatArray,
+    ay: FloatArray,
+    offsets: tuple[FloatArray, FloatArray],
+    survival: FloatArray,
+    moments: FloatArray,
+) -> None:
+    """moments[:, q] = sums over the cells of survival ax ay times 1, dx, dy and d^2.
+
+    offsets are the dx (n, w) and dy (n, h) from the centroid of each animal q <= . < end.
+    """
+    dx, dy = offsets
+    n, height = ay.shape
+    weights = np.empty((3 * n, height))
+    for z in range(n):
+        for r in range(height):
+            weights[z, r] = ay[z, r]
+            weights[n + z, r] = ay[z, r] * dy[z, r]
+            weights[2 * n + z, r] = ay[z, r] * dy[z, r] * dy[z, r]
+    lines = _products(weights, survival)
+    for z in range(n):
+        mass, along, up, squared = 0.0, 0.0, 0.0, 0.0
+        for c in range(ax.shape[1]):
+            plain = ax[z, c] * lines[z, c]
+            mass += plain
+            along += plain * dx[z, c]
+            up += ax[z, c] * lines[n + z, c]
+            squared += plain * dx[z, c] * dx[z, c] + ax[z, c] * lines[2 * n + z, c]
+        moments[0, q + z] = mass
+        moments[1, q + z] = along
+        moments[2, q + z] = up
+        moments[3, q + z] = squared
+
+
+@kernel
+def _offsets(first: int, end: int, item: IntArray, center: FloatArray, axis: FloatArray) -> FloatArray:
+    """Distance along an axis from each item to each cell, (items, cells)."""
+    out = np.empty((end - first, axis.size))
+    for a in range(end - first):
+        here = center[item[first + a]]
+        for c in range(axis.size):
+            out[a, c] = axis[c] - here
+    return out
+
+
+@kernel
+def _posterior(
+    scale: FloatArray, ax: FloatArray, ay: FloatArray, survival: FloatArray
+) -> FloatArray:
+    """Sum over animals of scale ax ay survival, at each cell, (h, w)."""
+    out = np.empty(survival.shape)
+    scaled = np.empty(ay.shape)
+    for z in range(scale.size):
+        for r in range(ay.shape[1]):
+            scaled[z, r] = scale[z] * ay[z, r]
+    if scale.size == 1:
+        _rank_one(1.0, ax[0], scaled[0], out)
+    else:
+        _sum_of_products(ax, scaled, out)
+    o, v = out.ravel(), survival.ravel()
+    for m in range(o.size):
+        o[m] *= v[m]
+    return out
+
+
+@kernel
+def _push_undetected(
+    factor: float, cells: Cells, minus: FloatArray, d_weight: FloatArray, d_total: FloatArray
+) -> None:
+    """d_log_weight += factor W (1 - exp(-H)); d_total += factor W exp(-H)."""
+    w, h = cells.weight.ravel(), minus.ravel()
+    d_w, d_h = d_weight.ravel(), d_total.ravel()
+    for m in range(w.size):
+        d_w[m] += factor * w[m] * at_least_once(-h[m])
+        d_h[m] += factor * w[m] * exp(h[m])
+
+
+@kernel
+def _push_pattern(
+    p: int, base: IntArray, slot_of_row: IntArray, d_total: FloatArray, d_rows: FloatArray
+) -> None:
+    """Add the derivative to H_p to those to its own entries and to its base."""
+    if slot_of_row[p] >= 0:
+        _add(1.0, d_total, d_rows[slot_of_row[p]])
+    if base[p] >= 0 and slot_of_row[base[p]] >= 0:
+        _add(1.0, d_total, d_rows[slot_of_row[base[p]]])
+
+
+@kernel
+def _push_row(
+    gx: FloatArray,
+    gy: FloatArray,
+    offsets: tuple[FloatArray, FloatArray],
+    entries: tuple[IntArray, IntArray],
+    d_row: FloatArray,
+    out: FloatArray,
+) -> None:
+    """out[:, place] = sum of d_row times the shape, and times the shape and d^2, for each entry.
+
+    entries are the shapes of a row's entries and their places.
+    """
+    shape, place = entries
+    dx, dy = offsets
+    n, height = shape.size, gy.shape[1]
+    weights = np.empty((2 * n, height))
+    for e in range(n):
+        z = shape[e]
+        for r in range(height):
+            weights[e, r] = gy[z, r]
+            weights[n + e, r] = gy[z, r] * dy[z, r] * dy[z, r]
+    lines = _products(weights, d_row)
+    for e in range(n):
+        z = shape[e]
+        plain, squared = 0.0, 0.0
+        for c in range(gx.shape[1]):
+            g = gx[z, c] * lines[e, c]
+            plain += g
+            squared += g * dx[z, c] * dx[z, c] + gx[z, c] * lines[n + e, c]
+        out[0, place[e]] = plain
+        out[1, place[e]] = squared
+
+
+@kernel
+def _push_entries(
+    k: int, cells: Cells, shapes: Shapes, near: Near, n_patterns: int, d_rows: FloatArray,
+    out: FloatArray,
+) -> None:
+    """From derivatives to totals to those to each entry's amplitude, and times d^2."""
+    first, end = near.start[k], near.start[k + 1]
+    offsets = (
+        _offsets(first, end, near.item, shapes.x, cells.x),
+        _offsets(first, end, near.item, shapes.y, cells.y),
+    )
+    for s in range(cells.row.size):
+        if cells.row[s] >= n_patterns:
+            d_row, total = d_rows[s].ravel(), cells.totals[s].ravel()
+            for m in range(d_row.size):
+                d_row[m] *= log_growth_slope(total[m])
+        a, b = cells.start[s], cells.start[s + 1]
+        _push_row(cells.gx, cells.gy, offsets, (cells.shape[a:b], cells.order[a:b]), d_rows[s], out)
 
 
 @kernel
@@ -489,211 +620,71 @@ def patch_adjoint(
 ) -> None:
     """Derivatives of the log-likelihood at the points of the patches first <= k < end.
 
-    scale (n,) turns exp(-half d^2) W exp(-H + sum c C) into the posterior of animal i. Writes, at
-    entry_start[k] + position, d_entries (2, .) = sum_m dL/dA s and sum_m dL/dA s d^2 with A the
-    row's total and s the shape; at each item of near_animals, moments (4, .) = posterior mass and
-    its moments x, y, d^2 about the centroid; d_log_weight (n_points,).
+    scale (one for each item of near_animals) turns exp(-half d^2) W exp(-H + sum c C) into the
+    posterior of the animal. Writes, at entry_start[k] + position, d_entries (2, .) = sum_m dL/dA s
+    and sum_m dL/dA s d^2 with A the row's total and s the shape; at each item of near_animals,
+    moments (4, .) = sum_m exp(-half d^2) W exp(-H + sum c C) times 1, dx, dy, d^2 about the
+    centroid; d_log_weight (n_points,).
     """
     n_patterns = rows.base.size
+    item = near_animals.item
     slot_of_row = np.full(n_patterns + rows.n_terms, -1, np.int64)
     for k in range(first, end):
         a, b = near_animals.start[k], near_animals.start[k + 1]
-        if near.start[k] == near.start[k + 1] and a == b:
-            for m in range(patches.point_start[k], patches.point_start[k + 1]):
-                d_log_weight[patches.point[m]] = 0.0
-            continue
-        cells = _lay_out(k, patches, shapes, near, log_weight, slot_of_row)
-        ax = _gaussians(a, b, near_animals.item, animals.x, animals.half, cells.x)
-        ay = _gaussians(a, b, near_animals.item, animals.y, animals.half, cells.y)
-        growth = _growth(cells, n_patterns) if rows.n_terms else cells.totals
-        d_rows = np.zeros(cells.totals.shape)
-        d_weight = np.zeros(cells.weight.shape)
-        q, u = a, 0
-        while q < b or u < rows.n_undetected:
-            p = u if u < rows.n_undetected else animals.pattern[near_animals.item[q]]
-            total = _pattern_total(p, rows.base, slot_of_row, cells)
-            survival = _survival(cells.weight, total)
-            d_total = np.zeros(cells.weight.shape)
-            if u < rows.n_undetected:
-                _push_undetected(undetected_factor[u], survival, d_total)
-                _push_detected(undetected_factor[u], cells.weight, total, d_weight)
-                u += 1
-            first_of_pattern = q
-            posterior = np.zeros(cells.weight.shape)
-            while q < b and animals.pattern[near_animals.item[q]] == p:
-                i = near_animals.item[q]
-                values = survival
-                if animals.occasion_start[i + 1] > animals.occasion_start[i]:
-                    values = _survival_of_animal(
-                        i, animals, slot_of_row[n_patterns:], growth, cells.weight, total
+        d_weight = np.zeros((patches.height[k], patches.width[k]))
+        if near.start[k] < near.start[k + 1] or a < b:
+            cells = _lay_out(k, patches, shapes, near, log_weight, slot_of_row)
+            ax = _gaussians(a, b, item, animals.x, animals.half, cells.x)
+            ay = _gaussians(a, b, item, animals.y, animals.half, cells.y)
+            dx = _offsets(a, b, item, animals.x, cells.x)
+            dy = _offsets(a, b, item, animals.y, cells.y)
+            growth = _growth(cells, n_patterns) if rows.n_terms else cells.totals
+            d_rows = np.zeros(cells.totals.shape)
+            q, u = a, 0
+            while q < b or u < rows.n_undetected:
+                p = u if u < rows.n_undetected else animals.pattern[item[q]]
+                minus = _minus_total(p, rows.base, slot_of_row, cells)
+                d_total = np.zeros(cells.weight.shape)
+                if u < rows.n_undetected:
+                    _push_undetected(undetected_factor[u], cells, minus, d_weight, d_total)
+                    u += 1
+                after = _end_of_pattern(p, q, b, animals, item)
+                # Animals of a pattern all at once, but one by one where they have competing terms.
+                step = 1 if rows.n_terms else max(after - q, 1)
+                for z in range(q, after, step):
+                    here = slice(z - a, z - a + step)
+                    if rows.n_terms:
+                        survival = _survival_of_animal(
+                            item[z], animals, slot_of_row[n_patterns:], growth, cells, minus
+                        )
+                    else:
+                        survival = _survival(cells.weight, minus)
+                    own = _posterior(scale[z : z + step], ax[here], ay[here], survival)
+                    _moments_of_pattern(
+                        z, z + step, ax[here], ay[here], (dx[here], dy[here]), survival, moments
                     )
-                    _push_animal(
-                        i,
-                        animals,
-                        slot_of_row[n_patterns:],
-                        _posterior(scale[i], ax[q - a], ay[q - a], values),
-                        posterior,
-                        d_rows,
-                    )
-                _write_moments(q, a, animals, near_animals, cells, ax, ay, values, scale, moments)
-                q += 1
-            _add_plain_animals(
-                first_of_pattern, q, a, animals, near_animals, ax, ay, scale, survival, posterior
-            )
-            _add(posterior, d_weight)
-            _subtract(posterior, d_total)
-            _push_pattern(p, rows.base, slot_of_row, d_total, d_rows)
-        _push_entries(k, cells, shapes, near, n_patterns, d_rows, entry_start[k], d_entries)
-        flat = d_weight.reshape(d_weight.size)
-        for m in range(patches.point_start[k], patches.point_start[k + 1]):
-            d_log_weight[patches.point[m]] = flat[patches.cell[m]]
-        for s in range(cells.row.size):
-            slot_of_row[cells.row[s]] = -1
+                    _add(1.0, own, d_weight)
+                    _add(-1.0, own, d_total)
+                    if rows.n_terms:
+                        _push_terms(item[z], animals, slot_of_row[n_patterns:], own, d_rows)
+                q = after
+                _push_pattern(p, rows.base, slot_of_row, d_total, d_rows)
+            out = d_entries[:, entry_start[k] : entry_start[k + 1]]
+            _push_entries(k, cells, shapes, near, n_patterns, d_rows, out)
+            for s in range(cells.row.size):
+                slot_of_row[cells.row[s]] = -1
+        flat = d_weight.ravel()
+        for r in range(patches.run_start[k], patches.run_start[k + 1]):
+            m, n = patches.run_cell[r], patches.run_length[r]
+            d_log_weight[patches.run_point[r] : patches.run_point[r] + n] = flat[m : m + n]
 
 
 @kernel
-def _subtract(values: FloatArray, out: FloatArray) -> None:
-    for r in range(out.shape[0]):
-        for c in range(out.shape[1]):
-            out[r, c] -= values[r, c]
-
-
-@kernel
-def _push_detected(
-    factor: float, weight: FloatArray, total: FloatArray, d_weight: FloatArray
+def _push_terms(
+    i: int, animals: Animals, slot_of_term: IntArray, own: FloatArray, d_rows: FloatArray
 ) -> None:
-    """d_log_weight += factor W (1 - exp(-H))."""
-    for r in range(total.shape[0]):
-        for c in range(total.shape[1]):
-            d_weight[r, c] += factor * weight[r, c] * at_least_once(total[r, c])
-
-
-@kernel
-def _push_undetected(factor: float, survival: FloatArray, d_total: FloatArray) -> None:
-    """d_total += factor W exp(-H)."""
-    for r in range(survival.shape[0]):
-        for c in range(survival.shape[1]):
-            d_total[r, c] += factor * survival[r, c]
-
-
-@kernel
-def _posterior(scale: float, gx: FloatArray, gy: FloatArray, values: FloatArray) -> FloatArray:
-    """scale gx gy values, the posterior of an animal at each cell, (h, w)."""
-    out = np.empty(values.shape)
-    for r in range(out.shape[0]):
-        factor = scale * gy[r]
-        for c in range(out.shape[1]):
-            out[r, c] = factor * gx[c] * values[r, c]
-    return out
-
-
-@kernel
-def _push_animal(
-    i: int,
-    animals: Animals,
-    slot_of_term: IntArray,
-    own: FloatArray,
-    posterior: FloatArray,
-    d_rows: FloatArray,
-) -> None:
-    """Add an animal's posterior to that of its pattern and to its competing terms."""
-    _add(own, posterior)
+    """Add an animal's posterior to the derivatives to its competing terms."""
     for e in range(animals.occasion_start[i], animals.occasion_start[i + 1]):
         s = slot_of_term[animals.occasion_term[e]]
         if s >= 0:
-            count, row = animals.occasion_count[e], d_rows[s]
-            for r in range(own.shape[0]):
-                for c in range(own.shape[1]):
-                    row[r, c] += count * own[r, c]
-
-
-@kernel
-def _write_moments(
-    q: int,
-    first: int,
-    animals: Animals,
-    near_animals: Near,
-    cells: Cells,
-    ax: FloatArray,
-    ay: FloatArray,
-    values: FloatArray,
-    scale: FloatArray,
-    moments: FloatArray,
-) -> None:
-    """Posterior mass and moments of the animal at place q of the list of near ones."""
-    i = near_animals.item[q]
-    dx, dy = cells.x - animals.x[i], cells.y - animals.y[i]
-    found = _all_moments(ax[q - first], ay[q - first], dx, dy, values)
-    moments[0, q] = scale[i] * found[0]
-    moments[1, q] = scale[i] * found[1]
-    moments[2, q] = scale[i] * found[2]
-    moments[3, q] = scale[i] * found[3]
-
-
-@kernel
-def _add_plain_animals(
-    q: int,
-    end: int,
-    first: int,
-    animals: Animals,
-    near_animals: Near,
-    ax: FloatArray,
-    ay: FloatArray,
-    scale: FloatArray,
-    survival: FloatArray,
-    posterior: FloatArray,
-) -> None:
-    """Add the posteriors of all animals of a pattern that have no competing terms."""
-    which, factor = np.empty(end - q, np.int64), np.empty(end - q)
-    n = 0
-    for z in range(q, end):
-        i = near_animals.item[z]
-        if animals.occasion_start[i + 1] == animals.occasion_start[i]:
-            which[n] = z - first
-            factor[n] = scale[i]
-            n += 1
-    if n == 0:
-        return
-    together = np.zeros(survival.shape)
-    _add_products(ax, ay, which[:n], factor[:n], together)
-    for r in range(survival.shape[0]):
-        for c in range(survival.shape[1]):
-            posterior[r, c] += together[r, c] * survival[r, c]
-
-
-@kernel
-def _push_pattern(
-    p: int, base: IntArray, slot_of_row: IntArray, d_total: FloatArray, d_rows: FloatArray
-) -> None:
-    """Add the derivative to H_p to those to its own entries and to its base."""
-    if slot_of_row[p] >= 0:
-        _add(d_total, d_rows[slot_of_row[p]])
-    if base[p] >= 0 and slot_of_row[base[p]] >= 0:
-        _add(d_total, d_rows[slot_of_row[base[p]]])
-
-
-@kernel
-def _push_entries(
-    k: int,
-    cells: Cells,
-    shapes: Shapes,
-    near: Near,
-    n_patterns: int,
-    d_rows: FloatArray,
-    start: int,
-    d_entries: FloatArray,
-) -> None:
-    """From derivatives to totals to those to each entry's amplitude and 1 / sigma^2."""
-    for s in range(cells.row.size):
-        d_row, total = d_rows[s], cells.totals[s]
-        if cells.row[s] >= n_patterns:
-            for r in range(d_row.shape[0]):
-                for c in range(d_row.shape[1]):
-                    d_row[r, c] *= log_growth_slope(total[r, c])
-        for e in range(cells.start[s], cells.start[s + 1]):
-            z = cells.shape[e]
-            g = near.item[near.start[k] + z]
-            dx, dy = cells.x - shapes.x[g], cells.y - shapes.y[g]
-            plain, squared = _squared_moments(cells.gx[z], cells.gy[z], dx, dy, d_row)
-            d_entries[0, start + cells.order[e]] = plain
-            d_entries[1, start + cells.order[e]] = squared
+            _add(animals.occasion_count[e], own, d_rows[s])

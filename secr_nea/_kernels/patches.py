@@ -25,9 +25,10 @@ class Patches(NamedTuple):
     strip_start: IntArray  # (n_strips + 1,) patches of each strip
     south: FloatArray  # (n_strips,) outermost coordinates
     north: FloatArray
-    point_start: IntArray  # (n_patches + 1,)
-    point: IntArray  # (n_points,) the points, patch after patch
-    cell: IntArray  # (n_points,) row * width + column of each of them in its patch
+    run_start: IntArray  # (n_patches + 1,) runs of neighbouring points in neighbouring cells
+    run_point: IntArray  # first point of each run
+    run_cell: IntArray  # its cell, row * width + column
+    run_length: IntArray
 
 
 class Near(NamedTuple):

@@ -48,16 +48,19 @@ def patches_of(points: FloatArray) -> Patches | None:
     strip_of = used // (window.max() + 1)
     left = first[strip_of] + (used % (window.max() + 1)) * width[strip_of]
     widths = width[strip_of]
-    heights = np.full(len(used), -(-height // 4) * 4)
+    heights = np.minimum(height, len(ys) - strip_of * height)
     if n_points < _FULLEST * float((widths * heights).sum()):
         return None
     cell = (row - strip * height) * widths[patch] + column - left[patch]
     order = np.lexsort((cell, patch))
-    taken = patch[order] * _WIDEST * (_HIGHEST + 4) + cell[order]
-    if (np.diff(taken) == 0).any():
+    taken = patch[order] * _WIDEST * _HIGHEST + cell[order]
+    step = np.diff(taken)
+    if (step == 0).any():
         return None
-    edges = np.concatenate([[0], np.cumsum(np.bincount(patch, minlength=len(used)))])
-    starts = edges[:-1]
+    starts = np.searchsorted(patch[order], np.arange(len(used)))
+    breaks = (step != 1) | (np.diff(order) != 1)
+    breaks[starts[1:] - 1] = True
+    runs = np.concatenate([[0], np.flatnonzero(breaks) + 1])
     return Patches(
         x=_axis(xs, left, int(widths.max())),
         y=_axis(ys, strip_of * height, int(heights.max())),
@@ -68,9 +71,10 @@ def patches_of(points: FloatArray) -> Patches | None:
         strip_start=np.searchsorted(strip_of, np.arange(n_strips + 1)).astype(np.int64),
         south=ys[np.arange(n_strips) * height],
         north=ys[np.minimum((np.arange(n_strips) + 1) * height, len(ys)) - 1],
-        point_start=edges.astype(np.int64),
-        point=order.astype(np.int64),
-        cell=cell[order].astype(np.int64),
+        run_start=np.searchsorted(runs, np.append(starts, n_points)).astype(np.int64),
+        run_point=order[runs].astype(np.int64),
+        run_cell=cell[order[runs]].astype(np.int64),
+        run_length=np.diff(np.append(runs, n_points)).astype(np.int64),
     )
 
 
@@ -84,8 +88,7 @@ def _windows(
     np.maximum.at(last, strip, column)
     span = last - first + 1
     n_windows = -(-span // _WIDEST)
-    # Equal windows of a multiple of 8 cells: whole vectors, and little beyond the last column.
-    width = -(-(-(-span // n_windows)) // 8) * 8
+    width = -(-span // n_windows)
     return (column - first[strip]) // width[strip], first, width
 
 
@@ -113,3 +116,20 @@ def thinning(points: FloatArray, every: int) -> IntArray:
     if len(kept) < 0.5 * points.shape[1] / every:
         kept = np.arange(0, points.shape[1], every)
     return kept.astype(np.int64)
+
+
+def patch_of(patches: Patches, points: IntArray) -> IntArray:
+    """Patch of some of the points.
+
+    Parameters
+    ----------
+    patches : Patches
+    points : int64 array, shape (n,)
+
+    Returns
+    -------
+    int64 array, shape (n,)
+    """
+    order = np.argsort(patches.run_point)
+    run = order[np.searchsorted(patches.run_point[order], points, side="right") - 1]
+    return np.asarray(np.searchsorted(patches.run_start, run, side="right") - 1, dtype=np.int64)

@@ -18,7 +18,7 @@ from secr_nea._kernels.grid import (
 )
 from secr_nea._kernels.patches import Near, Patches, near_patches
 from secr_nea._typing import FloatArray, IntArray
-from secr_nea.likelihood.grid import patches_of
+from secr_nea.likelihood.grid import patch_of, patches_of
 from secr_nea.parameters import sum_by_row
 
 if TYPE_CHECKING:
@@ -129,9 +129,7 @@ def _anchors(block: Block, patches: Patches, xy: FloatArray) -> tuple[IntArray, 
         sum_by_row(animal, t.detection_count * axis, n) / total for axis in xy[t.detection_column].T
     ]
     nearest = np.asarray(cKDTree(block.points.T).query(np.column_stack(center))[1])
-    place = np.empty(block.n_points, dtype=np.int64)
-    place[patches.point] = np.repeat(np.arange(len(patches.width)), np.diff(patches.point_start))
-    return nearest.astype(np.int64), place[nearest]
+    return nearest.astype(np.int64), patch_of(patches, nearest)
 
 
 def _most_terms(block: Block) -> float:
@@ -311,7 +309,7 @@ class PatchAdjoint(NamedTuple):
             given.shapes.entry_start[given.near.item] - ends[:-1], sizes
         )
         return cls(
-            np.exp(given.animals.constant - animal_log),
+            np.exp(given.animals.constant - animal_log)[given.near_animals.item],
             factor,
             ends[given.near.start],
             entry,
@@ -360,7 +358,8 @@ class PatchAdjoint(NamedTuple):
         t = block.tables
         animal = np.repeat(np.arange(n), np.diff(t.detection_start))
         mass, along, up, spread = (
-            sum_by_row(given.near_animals.item, row, n)[animal] for row in self.moments
+            sum_by_row(given.near_animals.item, self.scale * row, n)[animal]
+            for row in self.moments
         )
         j, count = t.detection_column, t.detection_count
         x = own.column_xy[j, 0] - given.animals.x[animal]
