@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from secr_nea._kernels.patches import Near, Patches
-from secr_nea._kernels.scalars import at_least_once, log_growth, log_growth_slope
+from secr_nea._kernels.scalars import at_least_once, log_growths, times_log_growth_slopes
 from secr_nea._numba import exp, kernel
 from secr_nea._typing import FloatArray, IntArray
 
@@ -321,9 +321,7 @@ def _growth(cells: Cells, n_patterns: int) -> FloatArray:
     out = np.empty(cells.totals.shape)
     for s in range(cells.row.size):
         if cells.row[s] >= n_patterns:
-            total, here = cells.totals[s].ravel(), out[s].ravel()
-            for m in range(total.size):
-                here[m] = log_growth(total[m])
+            log_growths(cells.totals[s].ravel(), out[s].ravel())
     return out
 
 
@@ -593,9 +591,7 @@ def _push_entries(
     )
     for s in range(cells.row.size):
         if cells.row[s] >= n_patterns:
-            d_row, total = d_rows[s].ravel(), cells.totals[s].ravel()
-            for m in range(d_row.size):
-                d_row[m] *= log_growth_slope(total[m])
+            times_log_growth_slopes(cells.totals[s].ravel(), d_rows[s].ravel())
         a, b = cells.start[s], cells.start[s + 1]
         _push_row(cells.gx, cells.gy, offsets, (cells.shape[a:b], cells.order[a:b]), d_rows[s], out)
 

@@ -1,15 +1,19 @@
-"""Scalar functions of a hazard that several kernels share, each exact for small and large values."""
+"""Functions of a hazard that several kernels share, each exact for small and for large values."""
 
 from __future__ import annotations
 
-from secr_nea._numba import exp, inlined, log
+from secr_nea._numba import exp, inlined, kernel, log
+from secr_nea._typing import FloatArray
+
+# Below this argument the series of C(A) and of its slope are right to the last digit.
+_SERIES = 0.5
 
 
 @inlined
-def log_growth(a: float) -> float:
-    """C(a) = log((exp(a) - 1) / a) for a >= 0; by its series below 0.5 (error < 1e-16)."""
+def _log_growth_series(a: float) -> float:
+    """C(a) for 0 <= a <= 0.5 (error < 1e-16)."""
     z = a * a
-    series = a * 0.5 + z * (
+    return a * 0.5 + z * (
         1.0 / 24.0
         + z
         * (
@@ -21,16 +25,21 @@ def log_growth(a: float) -> float:
             )
         )
     )
-    large = max(a, 0.5)
-    direct = large + log((1.0 - exp(-large)) / large)
-    return series if a < 0.5 else direct
 
 
 @inlined
-def log_growth_slope(a: float) -> float:
-    """Derivative of C: 1 / (1 - exp(-a)) - 1 / a; by its series below 0.5."""
+def log_growth(a: float) -> float:
+    """C(a) = log((exp(a) - 1) / a) for a >= 0."""
+    large = max(a, _SERIES)
+    direct = large + log((1.0 - exp(-large)) / large)
+    return _log_growth_series(a) if a < _SERIES else direct
+
+
+@inlined
+def _slope_series(a: float) -> float:
+    """Derivative of C for 0 <= a <= 0.5."""
     z = a * a
-    series = 0.5 + a * (
+    return 0.5 + a * (
         1.0 / 12.0
         + z
         * (
@@ -42,9 +51,44 @@ def log_growth_slope(a: float) -> float:
             )
         )
     )
-    large = max(a, 0.5)
+
+
+@inlined
+def log_growth_slope(a: float) -> float:
+    """Derivative of C: 1 / (1 - exp(-a)) - 1 / a."""
+    large = max(a, _SERIES)
     direct = 1.0 / (1.0 - exp(-large)) - 1.0 / large
-    return series if a < 0.5 else direct
+    return _slope_series(a) if a < _SERIES else direct
+
+
+@kernel
+def _largest(values: FloatArray) -> float:
+    most = 0.0
+    for m in range(values.size):
+        most = max(most, values[m])
+    return most
+
+
+@kernel
+def log_growths(a: FloatArray, out: FloatArray) -> None:
+    """out = C(a) for flat arrays; without exponentials where all arguments are small."""
+    if _largest(a) < _SERIES:
+        for m in range(a.size):
+            out[m] = _log_growth_series(a[m])
+    else:
+        for m in range(a.size):
+            out[m] = log_growth(a[m])
+
+
+@kernel
+def times_log_growth_slopes(a: FloatArray, out: FloatArray) -> None:
+    """Multiply out by the derivative of C at a, for flat arrays."""
+    if _largest(a) < _SERIES:
+        for m in range(a.size):
+            out[m] *= _slope_series(a[m])
+    else:
+        for m in range(a.size):
+            out[m] *= log_growth_slope(a[m])
 
 
 @inlined

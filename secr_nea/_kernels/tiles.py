@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from secr_nea._kernels.scalars import at_least_once, log_growth, log_growth_slope
+from secr_nea._kernels.scalars import at_least_once, log_growths, times_log_growth_slopes
 from secr_nea._numba import exp, kernel
 from secr_nea._typing import FloatArray, IntArray
 
@@ -171,8 +171,7 @@ def tile_value(
     _hazards(log_hazard, hazard)
     _competing_terms(tables, hazard, competing)
     for r in range(competing.shape[0]):
-        for m in range(n_points):
-            competing[r, m] = log_growth(competing[r, m])
+        log_growths(competing[r], competing[r])
     for p in range(n_patterns):
         _pattern_hazard(p, tables, hazard, totals)
         for i in range(tables.pattern_start[p], tables.pattern_start[p + 1]):
@@ -240,8 +239,7 @@ def tile_adjoint(
     _hazards(log_hazard, hazard)
     _competing_terms(tables, hazard, argument)
     for r in range(n_terms):
-        for m in range(n_points):
-            competing[r, m] = log_growth(argument[r, m])
+        log_growths(argument[r], competing[r])
     d_log_hazard[:, :] = 0.0
     d_log_weight[:] = 0.0
     for p in range(n_patterns):
@@ -274,8 +272,7 @@ def tile_adjoint(
             d_log_weight[m] += weight * at_least_once(totals[p, m])
             row[m] += weight * exp(-totals[p, m])
     for r in range(n_terms):
-        for m in range(n_points):
-            d_competing[r, m] *= log_growth_slope(argument[r, m])
+        times_log_growth_slopes(argument[r], d_competing[r])
         for e in range(tables.competing_start[r], tables.competing_start[r + 1]):
             j = tables.competing_column[e]
             effort = tables.competing_effort[e]

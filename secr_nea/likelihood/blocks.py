@@ -61,10 +61,13 @@ class BlockSums:
         log sum_m W_m Pr(w_i | x_m), without the constant.
     detected : float64 array, shape (n_undetected_patterns,)
         sum_m W_m p.(x_m) for each pattern that undetected animals may have.
+    situation : Situation, optional
+        What the kernels for grids were given, where they were used.
     """
 
     animal_log: FloatArray
     detected: FloatArray
+    situation: Situation | None = None
 
 
 @dataclass(frozen=True)
@@ -162,6 +165,7 @@ def block_sums(
 def block_adjoint(
     inputs: Sequence[BlockInput],
     function: DetectionFunction,
+    sums: Sequence[BlockSums],
     animal_log: Sequence[FloatArray],
     undetected_factor: Sequence[FloatArray],
 ) -> list[BlockAdjoint]:
@@ -171,6 +175,8 @@ def block_adjoint(
     ----------
     inputs : sequence of BlockInput
     function : DetectionFunction
+    sums : sequence of BlockSums
+        What `block_sums` returned for the same inputs.
     animal_log : sequence of float64 arrays, each (n_animals,)
         Log sums of each animal, over all blocks that share it.
     undetected_factor : sequence of float64 arrays, each (n_undetected_patterns,)
@@ -179,7 +185,7 @@ def block_adjoint(
     -------
     list of BlockAdjoint, one per block
     """
-    found = _grid_adjoint(inputs, function, animal_log, undetected_factor)
+    found = _grid_adjoint(inputs, sums, animal_log, undetected_factor)
     rest = [b for b, adjoint in enumerate(found) if adjoint is None]
     given = ([kind[b] for b in rest] for kind in (inputs, animal_log, undetected_factor))
     some, logs, factors = given
@@ -228,21 +234,18 @@ def _grid_sums(
         if given is not None:
             animal_log, detected = rooms[b].together(given)
             if keeps_digits(given, animal_log):
-                found[b] = BlockSums(animal_log, detected)
+                found[b] = BlockSums(animal_log, detected, given)
     return found
 
 
 def _grid_adjoint(
     inputs: Sequence[BlockInput],
-    function: DetectionFunction,
+    sums: Sequence[BlockSums],
     animal_log: Sequence[FloatArray],
     undetected_factor: Sequence[FloatArray],
 ) -> list[BlockAdjoint | None]:
     """Derivatives of the blocks to which the kernels for grids apply, None for the others."""
-    situations = [
-        given if given is not None and keeps_digits(given, logs) else None
-        for given, logs in zip(_situations(inputs, function, TOLERANCE), animal_log, strict=True)
-    ]
+    situations = [part.situation for part in sums]
     rooms = {
         b: PatchAdjoint.of(given, animal_log[b], undetected_factor[b])
         for b, given in enumerate(situations)

@@ -6,14 +6,21 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from secr_nea._typing import FloatArray
-from secr_nea.likelihood.blocks import BlockAdjoint, BlockInput, block_adjoint, block_sums
+from secr_nea.likelihood.blocks import (
+    BlockAdjoint,
+    BlockInput,
+    BlockSums,
+    block_adjoint,
+    block_sums,
+)
 from secr_nea.likelihood.layout import Population, populations_of
 from secr_nea.likelihood.population import POPULATION_TERMS, PopulationTerm
+from secr_nea.likelihood.separable import TOLERANCE
 from secr_nea.model import Model
 from secr_nea.parameters import sum_by_row
 from secr_nea.units import animals_per_cell
@@ -53,6 +60,19 @@ class State:
         """Split a list with one item per block by populations."""
         edges = np.cumsum([0, *(len(group) for group in self.inputs)])
         return [flat[a:b] for a, b in pairwise(edges)]
+
+
+class _Forward(NamedTuple):
+    """The log-likelihood and what its derivatives need."""
+
+    value: float
+    sums: list[BlockSums]
+    animal_log: list[FloatArray]
+    terms: list[PopulationTerm]
+
+
+# Far cameras are left out such that a log-likelihood is right to 1e-11 times this slope.
+_STEEP = 10.0
 
 
 class Likelihood:
@@ -156,22 +176,30 @@ class Likelihood:
         """
         self.n_evaluations += 1
         state = self.state(coefficients)
-        return self._forward(state)[0] if state.is_possible else -np.inf
+        return self._forward(state).value if state.is_possible else -np.inf
 
-    def _forward(self, state: State) -> tuple[float, list[FloatArray], list[PopulationTerm]]:
+    def _forward(self, state: State, tolerance: float = TOLERANCE) -> _Forward:
         """Log-likelihood, log sums of the animals and number terms of each population."""
-        sums = state.nested(block_sums(state.flat, self.model.detection))
+        sums = block_sums(state.flat, self.model.detection, tolerance)
         term = POPULATION_TERMS[self.model.population]
         total = self.constant
         logs, terms = [], []
-        for item, inputs, parts in zip(self.populations, state.inputs, sums, strict=True):
+        for item, inputs, parts in zip(
+            self.populations, state.inputs, state.nested(sums), strict=True
+        ):
             animal_log = item.animal_log([part.animal_log for part in parts])
             detected = np.sum([part.detected for part in parts], axis=0)
-            expected = float(sum(np.exp(i.log_weight).sum() for i in inputs))
+            expected = np.nan
+            if self.model.population == "binomial":
+                expected = float(sum(np.exp(i.log_weight).sum() for i in inputs))
             terms.append(term(item.n_by_pattern, detected, expected))
             logs.append(animal_log)
             total += float(animal_log[item.members].sum()) + terms[-1].value
-        return (total if np.isfinite(total) else -np.inf), logs, terms
+        steepest = max(float(np.abs(one.d_detected).max(initial=0.0)) for one in terms)
+        if _STEEP < steepest < np.inf and tolerance == TOLERANCE:
+            # The number detected is needed with more digits than the Poisson term needs.
+            return self._forward(state, TOLERANCE / steepest)
+        return _Forward(total if np.isfinite(total) else -np.inf, sums, logs, terms)
 
     def value_and_gradient(self, coefficients: FloatArray) -> tuple[float, FloatArray]:
         """Log-likelihood and its exact derivative to every coefficient.
@@ -192,12 +220,13 @@ class Likelihood:
         state = self.state(coefficients)
         if not state.is_possible:
             return -np.inf, nowhere
-        value, logs, terms = self._forward(state)
+        value, sums, logs, terms = self._forward(state)
         if not np.isfinite(value):
             return -np.inf, nowhere
         adjoints = block_adjoint(
             state.flat,
             self.model.detection,
+            sums,
             [log[b.animals] for item, log in self._each(logs) for b in item.blocks],
             [term.d_detected for item, term in self._each(terms) for _ in item.blocks],
         )
@@ -232,7 +261,10 @@ class Likelihood:
             d_log = np.zeros(len(density.rows))
             for item, parts in self._each(adjoints):
                 total = np.sum([part.log_weight for part in parts], axis=0)
-                d_log += sum_by_row(item.density_rows, total, len(density.rows))
+                if len(density.rows) == 1:
+                    d_log += total.sum()
+                else:
+                    d_log += sum_by_row(item.density_rows, total, len(density.rows))
             gradient[density.slice] = density.pull_back(
                 coefficients, d_log / density.values(coefficients)
             )

@@ -193,5 +193,5 @@ def expected_detected(
     detected = np.sum([part.detected for part in sums], axis=0)
     ones = np.ones(len(detected)) if factor is None else factor
     nobody = [np.empty(0) for _ in inputs]
-    adjoints = block_adjoint(inputs, model.detection, nobody, [ones for _ in inputs])
+    adjoints = block_adjoint(inputs, model.detection, sums, nobody, [ones for _ in inputs])
     return detected, likelihood.pull_back_classes(coefficients, p, adjoints)
