@@ -10,7 +10,7 @@ import tolerances
 
 from secr_nea import _numba
 from secr_nea._kernels import hazard as hazard_kernels
-from secr_nea._kernels import tiles
+from secr_nea._kernels import scalars, tiles
 from secr_nea.likelihood.blocks import _log_sum
 
 ULP = np.finfo(np.float64).eps

@@ -191,8 +191,9 @@ def _weights(k: int, patches: Patches, log_weight: FloatArray) -> FloatArray:
     """W at the cells of patch k that hold a point, 0 at the others, (h, w)."""
     cells = np.full(patches.height[k] * patches.width[k], -np.inf)
     for b in range(patches.run_start[k], patches.run_start[k + 1]):
-        m, n = patches.run_cell[b], patches.run_length[b]
-        cells[m : m + n] = log_weight[patches.run_point[b] : patches.run_point[b] + n]
+        m, p = patches.run_cell[b], patches.run_point[b]
+        for c in range(patches.run_length[b]):
+            cells[m + c] = log_weight[p + c]
     _exponentials(cells)
     return cells.reshape((patches.height[k], patches.width[k]))
 
@@ -671,8 +672,9 @@ def patch_adjoint(
                 slot_of_row[cells.row[s]] = -1
         flat = d_weight.ravel()
         for r in range(patches.run_start[k], patches.run_start[k + 1]):
-            m, n = patches.run_cell[r], patches.run_length[r]
-            d_log_weight[patches.run_point[r] : patches.run_point[r] + n] = flat[m : m + n]
+            m, p = patches.run_cell[r], patches.run_point[r]
+            for c in range(patches.run_length[r]):
+                d_log_weight[p + c] = flat[m + c]
 
 
 @kernel

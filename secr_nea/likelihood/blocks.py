@@ -27,8 +27,8 @@ from secr_nea.likelihood.tables import Block
 _TILE_NUMBERS = 40_000
 # Below this many hazards and encounters, handing work to a thread costs more than it saves.
 _THREAD_NUMBERS = 200_000
-# The same for the multiply-adds of the grid kernels.
-_THREAD_CELLS = 2_000_000
+# The same for the pairs of a patch with what is near it, in the kernels for grids.
+_THREAD_PAIRS = 500
 
 Columns = tuple[FloatArray, ...]
 
@@ -265,13 +265,15 @@ def _run_patches(
 ) -> None:
     """Run all patches of all blocks; each thread gets neighbours of about equal total cost."""
     used = [(b, given) for b, given in enumerate(situations) if given is not None]
-    if not used:
+    sizes = [len(given.given.patches.width) for _, given in used]
+    threads = min(get_threads(), sum(given.pairs for _, given in used) // _THREAD_PAIRS)
+    if threads <= 1:
+        for (b, given), size in zip(used, sizes, strict=True):
+            run(b, given, 0, size)
         return
-    costs = [given.cost for _, given in used]
-    cost = np.cumsum(np.concatenate(costs))
-    threads = int(max(1, min(get_threads(), cost[-1] // _THREAD_CELLS)))
+    cost = np.cumsum(np.concatenate([given.cost for _, given in used]))
     cuts = np.searchsorted(cost, cost[-1] * np.arange(1, threads) / threads)
-    edges = np.cumsum([0, *(len(one) for one in costs)])
+    edges = np.cumsum([0, *sizes])
     parts = []
     for low, high in pairwise([0, *cuts.tolist(), len(cost)]):
         parts.append(

@@ -47,6 +47,8 @@ class Separable:
         The exposures and competing efforts that make up each entry.
     rows : Rows
     pattern : int64 array, shape (n_animals,)
+    detection_animal : int64 array
+        Animal of each of the block's detections.
     anchor, anchor_patch : int64 arrays, shape (n_animals,)
         A mask point near each animal's detections, and its patch.
     most_terms : float
@@ -63,6 +65,7 @@ class Separable:
     source_effort: FloatArray
     rows: Rows
     pattern: IntArray
+    detection_animal: IntArray
     anchor: IntArray
     anchor_patch: IntArray
     most_terms: float
@@ -109,6 +112,7 @@ def separable_of(block: Block) -> Separable | None:
         source_effort=np.concatenate([t.exposure_effort, t.competing_effort]),
         rows=Rows(t.base, len(t.undetected), n_terms),
         pattern=np.repeat(np.arange(n_patterns), np.diff(t.pattern_start)),
+        detection_animal=np.repeat(np.arange(block.n_animals), np.diff(t.detection_start)),
         anchor=anchor,
         anchor_patch=anchor_patch,
         most_terms=_most_terms(block),
@@ -153,8 +157,13 @@ class Situation(NamedTuple):
     log_weight: FloatArray
 
     @property
+    def pairs(self) -> int:
+        """How often a shape or an animal is near a patch: about how much work there is."""
+        return len(self.near.item) + 2 * len(self.near_animals.item)
+
+    @property
     def cost(self) -> FloatArray:
-        """About how much work each patch is, shape (n_patches,)."""
+        """About how much of the work each patch is, shape (n_patches,)."""
         pairs = np.diff(self.near.start) + 2 * np.diff(self.near_animals.start)
         return np.asarray(pairs * self.given.patches.width * self.given.patches.height + 500)
 
@@ -356,7 +365,7 @@ class PatchAdjoint(NamedTuple):
         d_lambda0 = sum_by_row(own.source_column, plain, len(lambda0))
         d_sigma = lambda0 * sum_by_row(own.source_column, squared, len(lambda0))
         t = block.tables
-        animal = np.repeat(np.arange(n), np.diff(t.detection_start))
+        animal = own.detection_animal
         mass, along, up, spread = (
             sum_by_row(given.near_animals.item, self.scale * row, n)[animal]
             for row in self.moments
