@@ -686,3 +686,26 @@ def _push_terms(
         s = slot_of_term[animals.occasion_term[e]]
         if s >= 0:
             _add(animals.occasion_count[e], own, d_rows[s])
+
+
+@kernel
+def patch_hazards(
+    patches: Patches, shapes: Shapes, amplitude: FloatArray, near: Near, out: FloatArray
+) -> None:
+    """out (n_points,) = sum over near shapes of amplitude (G,) times shape, at every point."""
+    out[:] = 0.0
+    for k in range(patches.width.size):
+        first, end = near.start[k], near.start[k + 1]
+        if first == end:
+            continue
+        x = patches.x[k, : patches.width[k]]
+        y = patches.y[k, : patches.height[k]]
+        total = np.empty((y.size, x.size))
+        gx = _gaussians(first, end, near.item, shapes.x, shapes.half, x)
+        gy = _gaussians(first, end, near.item, shapes.y, shapes.half, y)
+        _row_total(gx, gy, np.arange(end - first), amplitude[near.item[first:end]], total)
+        flat = total.ravel()
+        for r in range(patches.run_start[k], patches.run_start[k + 1]):
+            m, p = patches.run_cell[r], patches.run_point[r]
+            for c in range(patches.run_length[r]):
+                out[p + c] = flat[m + c]

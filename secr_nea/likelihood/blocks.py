@@ -197,29 +197,45 @@ def block_adjoint(
 # --- masks that are grids, half-normal hazards ----------------------------------------------------
 
 
+def is_grid(item: BlockInput, function: DetectionFunction) -> bool:
+    """Whether the kernels for grids apply.
+
+    Parameters
+    ----------
+    item : BlockInput
+    function : DetectionFunction
+
+    Returns
+    -------
+    bool
+        Half-normal hazards, mask points on a grid, and parameters far from over- and underflow.
+    """
+    bounds = ((0.0, 1e100), (1e-3, 1e12))
+    return (
+        function.is_fused
+        and all(
+            low <= value.min(initial=low) and value.max(initial=low) <= high
+            for value, (low, high) in zip(item.values, bounds, strict=True)
+        )
+        and item.block.separable is not None
+    )
+
+
 def _situations(
     inputs: Sequence[BlockInput], function: DetectionFunction, tolerance: float
 ) -> list[Situation | None]:
     """Blocks to which the kernels for grids apply, with what is near each patch."""
-    if not function.is_fused:
-        return [None] * len(inputs)
-    size = sum(i.block.n_animals + i.block.n_points * float(np.exp(i.log_weight.max()))
-               for i in inputs)  # fmt: skip
+    usable = [is_grid(item, function) for item in inputs]
+    size = sum(
+        item.block.n_animals + item.block.n_points * float(np.exp(item.log_weight.max()))
+        for item, use in zip(inputs, usable, strict=True)
+        if use
+    )
     change = max(tolerance / max(size, 1.0), 1e-100)
     return [
-        situation(item.block, item.values, item.log_weight, change) if _is_grid(item) else None
-        for item in inputs
+        situation(item.block, item.values, item.log_weight, change) if use else None
+        for item, use in zip(inputs, usable, strict=True)
     ]
-
-
-def _is_grid(item: BlockInput) -> bool:
-    """Whether a block's points are on a grid, and its parameters far from over- and underflow."""
-    bounds = ((0.0, 1e100), (1e-3, 1e12))
-    plausible = all(
-        low <= value.min() and value.max() <= high
-        for value, (low, high) in zip(item.values, bounds, strict=True)
-    )
-    return plausible and item.block.separable is not None
 
 
 def _grid_sums(

@@ -5,8 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from secr_nea._typing import FloatArray, IntArray
-from secr_nea.likelihood.blocks import BlockInput, block_adjoint, block_sums, tile_log_hazard
+from secr_nea.likelihood.blocks import (
+    BlockInput,
+    block_adjoint,
+    block_sums,
+    is_grid,
+    tile_log_hazard,
+)
 from secr_nea.likelihood.evaluate import Likelihood
+from secr_nea.likelihood.separable import pattern_hazard
 from secr_nea.likelihood.tables import Block
 
 _TILE = 2048
@@ -65,6 +72,8 @@ def _pattern_effort(block: Block, pattern: int) -> FloatArray:
 
 def _pattern_hazard(likelihood: Likelihood, item: BlockInput, pattern: int) -> FloatArray:
     """Total hazard of one exposure pattern at every point of a block."""
+    if is_grid(item, likelihood.model.detection):
+        return pattern_hazard(item.block, item.values, pattern)
     effort = _pattern_effort(item.block, pattern)
     out = np.empty(item.block.n_points)
     with np.errstate(all="ignore"):

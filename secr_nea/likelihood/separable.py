@@ -14,6 +14,7 @@ from secr_nea._kernels.grid import (
     animal_gaussians,
     animal_reach,
     patch_adjoint,
+    patch_hazards,
     patch_sums,
 )
 from secr_nea._kernels.patches import Near, Patches, near_patches
@@ -190,17 +191,10 @@ def situation(
     """
     given = block.separable
     assert given is not None
-    lambda0, sigma = (np.ascontiguousarray(value[:, 0]) for value in values)
-    half = 0.5 / sigma**2
-    amplitude = sum_by_row(
-        given.source_entry,
-        given.source_effort * lambda0[given.source_column],
-        len(given.entry_row),
-    )
-    chosen = given.shape_column
-    x, y = (np.ascontiguousarray(axis) for axis in given.column_xy[chosen].T)
-    shapes = Shapes(x, y, half[chosen], given.entry_start, given.entry_row, amplitude)
-    near = near_patches(x, y, _shape_reach(shapes, largest_change / given.most_terms), given.patches)
+    lambda0, half = values[0][:, 0], 0.5 / values[1][:, 0] ** 2
+    shapes = _shapes(given, lambda0, half)
+    reach = _shape_reach(shapes, largest_change / given.most_terms)
+    near = near_patches(shapes.x, shapes.y, reach, given.patches)
     animals = _animals(block, given, np.log(lambda0), half)
     reach = np.empty(block.n_animals)
     total = float(log_weight.max()) + np.log(block.n_points)
@@ -218,6 +212,18 @@ def situation(
     )
     near_animals = near_patches(animals.x, animals.y, reach, given.patches)
     return Situation(given, shapes, near, animals, near_animals, log_weight)
+
+
+def _shapes(given: Separable, lambda0: FloatArray, half: FloatArray) -> Shapes:
+    """Shapes with the amplitude of each of their entries."""
+    amplitude = sum_by_row(
+        given.source_entry,
+        given.source_effort * lambda0[given.source_column],
+        len(given.entry_row),
+    )
+    x, y = (np.ascontiguousarray(axis) for axis in given.column_xy[given.shape_column].T)
+    entries = (given.entry_start, given.entry_row, amplitude)
+    return Shapes(x, y, half[given.shape_column], *entries)
 
 
 def _shape_reach(shapes: Shapes, smallest: float) -> FloatArray:
@@ -242,6 +248,34 @@ def _animals(block: Block, given: Separable, log_lambda0: FloatArray, half: Floa
     )
     occasions = (t.occasion_start, t.occasion_term, t.occasion_count)
     return Animals(out[0], out[1], out[2], out[3], given.pattern, *occasions)
+
+
+def pattern_hazard(block: Block, values: tuple[FloatArray, ...], pattern: int) -> FloatArray:
+    """Total hazard of one exposure pattern at every point, within 1e-14.
+
+    Parameters
+    ----------
+    block : Block
+        One with a `separable` layout.
+    values : tuple of float64 arrays, each (J, 1)
+        lambda0 and sigma of each column.
+    pattern : int
+
+    Returns
+    -------
+    float64 array, shape (n_points,)
+    """
+    given = block.separable
+    assert given is not None
+    shapes = _shapes(given, values[0][:, 0], 0.5 / values[1][:, 0] ** 2)
+    of_pattern = (shapes.entry_row == pattern) | (shapes.entry_row == given.rows.base[pattern])
+    shape = np.repeat(np.arange(len(shapes.x)), np.diff(shapes.entry_start))
+    amplitude = sum_by_row(shape, np.where(of_pattern, shapes.amplitude, 0.0), len(shapes.x))
+    reach = _shape_reach(shapes, 1e-14 / given.most_terms)
+    near = near_patches(shapes.x, shapes.y, reach, given.patches)
+    out = np.empty(block.n_points)
+    patch_hazards(given.patches, shapes, amplitude, near, out)
+    return out
 
 
 class PatchSums(NamedTuple):
