@@ -165,7 +165,7 @@ def as_raster(
     steps = (points - [west, north]) / [spacing, -spacing]
     column, row = np.rint(steps).astype(np.int64).T
     aligned = np.abs(steps - np.rint(steps)).max() <= ROUNDED
-    if not aligned or len(np.unique(np.rint(steps), axis=0)) < len(points):
+    if not aligned or len(np.unique(row * (column.max() + 1) + column)) < len(points):
         raise DataError(
             "The cells of this mask are not on a grid aligned with the x and y axes, so they "
             "cannot be a raster. Use to_geodataframe()."
