@@ -1,6 +1,6 @@
 """Spatially explicit capture-recapture for snow leopards, Amur tigers and Amur leopards."""
 
-from secr_nea import datasets, design, inference, plot
+from secr_nea import datasets, design, inference, plot, terrain
 from secr_nea._numba import get_threads, set_threads
 from secr_nea._version import __version__
 from secr_nea.captures import CaptureHistory
@@ -25,6 +25,7 @@ from secr_nea.io.tables import read_captures, read_mask, read_surveys, read_trap
 from secr_nea.likelihood import log_likelihood, log_likelihood_gradient
 from secr_nea.mask import HabitatMask
 from secr_nea.model import Model
+from secr_nea.sharing import open_package, share, share_public
 from secr_nea.survey import Survey, as_surveys
 from secr_nea.traps import TrapArray
 
@@ -54,6 +55,7 @@ __all__ = [
     "inference",
     "log_likelihood",
     "log_likelihood_gradient",
+    "open_package",
     "plot",
     "read_captures",
     "read_mask",
@@ -61,5 +63,8 @@ __all__ = [
     "read_surveys",
     "read_traps",
     "set_threads",
+    "share",
+    "share_public",
+    "terrain",
     "user_detection_function",
 ]

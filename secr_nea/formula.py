@@ -9,7 +9,7 @@ import re
 import tokenize
 import warnings
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -284,6 +284,8 @@ class Design:
         Remembered levels, knots and scalings.
     smooths : tuple of Smooth
         The smooth functions that a fit penalises, with their columns.
+    is_relative : bool
+        Whether the formula's intercept is left out, so that the predictor is a difference.
     """
 
     text: str
@@ -292,6 +294,7 @@ class Design:
     variables: tuple[str, ...]
     spec: ModelSpec
     smooths: tuple[Smooth, ...] = ()
+    is_relative: bool = False
 
     def apply(self, frame: pd.DataFrame) -> FloatArray:
         """Design matrix of new data with the remembered levels, knots and scalings.
@@ -310,10 +313,11 @@ class Design:
         FormulaError
             If a column is missing, has missing values or a level that the model has not seen.
         """
-        return _materialise(self.spec, frame, self.text, self.variables)[0]
+        matrix = _materialise(self.spec, frame, self.text, self.variables)[0]
+        return matrix[:, 1:] if self.is_relative else matrix
 
 
-def design(text: str, frame: pd.DataFrame, what: str) -> Design:
+def design(text: str, frame: pd.DataFrame, what: str, *, relative: bool = False) -> Design:
     """Build the design matrix of a formula.
 
     Parameters
@@ -324,6 +328,9 @@ def design(text: str, frame: pd.DataFrame, what: str) -> Design:
         All columns that the formula may use.
     what : str
         What the formula is for (``"D"``, ``"lambda0"`` ...), for messages.
+    relative : bool
+        Leave out the intercept, which another parameter has: a factor still differs from its
+        first level.
 
     Returns
     -------
@@ -341,8 +348,18 @@ def design(text: str, frame: pd.DataFrame, what: str) -> Design:
     if not columns:
         raise FormulaError(f"The formula {text!r} for {what} has no columns; use '~ 1'.")
     _check_rank(matrix, columns, text, what)
+    smooths = _smooths(spec, columns, text)
+    drop = relative and columns[0] == "Intercept"
+    if drop:
+        matrix, columns = np.ascontiguousarray(matrix[:, 1:]), columns[1:]
+        smooths = tuple(replace(smooth, columns=smooth.columns - 1) for smooth in smooths)
+        if not columns:
+            raise FormulaError(
+                f"The formula {text!r} for {what} has only an intercept, which says nothing: name "
+                "the covariates that matter."
+            )
     matrix.setflags(write=False)
-    return Design(text, matrix, columns, variables, spec, _smooths(spec, columns, text))
+    return Design(text, matrix, columns, variables, spec, smooths, drop)
 
 
 def _smooths(spec: ModelSpec, columns: tuple[str, ...], text: str) -> tuple[Smooth, ...]:

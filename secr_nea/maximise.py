@@ -215,7 +215,7 @@ def _boundaries(model: Model, coefficients: FloatArray) -> tuple[str, ...]:
     if "z" in values and "hazard_rate" in model.detection.name and values["z"].max() > _STEP_SHAPE:
         found.append("z")
     span = max(float(np.ptp(survey.mask.xy, axis=0).max()) for survey in model.surveys)
-    if "sigma" in values and "sigma" not in found and values["sigma"].max() > span:
+    if "sigmak" not in model.parameters and "sigma" not in found and values["sigma"].max() > span:
         found.append("sigma")
     return tuple(found)
 

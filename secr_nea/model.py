@@ -9,17 +9,16 @@ from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
-from scipy import special
 
 from secr_nea import _checks
-from secr_nea._typing import FloatArray, IntArray
+from secr_nea._typing import FloatArray
 from secr_nea.detection import (
     DETECTION_FUNCTIONS,
     DetectionFunction,
     detection_function,
     has_whole_range,
-    whole_range,
 )
+from secr_nea.detection_design import DetectionDesign
 from secr_nea.errors import ModelError, SecrWarning
 from secr_nea.formula import as_text, design
 from secr_nea.frames import (
@@ -35,17 +34,17 @@ from secr_nea.frames import (
 )
 from secr_nea.individuals import LATENT, individuals_of, single_response
 from secr_nea.links import link
-from secr_nea.parameter_names import check_names
-from secr_nea.parameters import (
-    DEFAULT_LINKS,
-    Parameter,
-    estimated_parameter,
-    fixed_parameter,
-    sum_by_row,
+from secr_nea.location_effects import (
+    LOCATION_WORDS,
+    LocationEffects,
+    check_location_words,
+    is_location_word,
 )
+from secr_nea.mixing import Mixing
+from secr_nea.parameter_names import check_names
+from secr_nea.parameters import DEFAULT_LINKS, Parameter, estimated_parameter, fixed_parameter
 from secr_nea.smooths import Smooth
 from secr_nea.survey import Survey, as_surveys
-from secr_nea.units import M2_PER_KM2
 
 POPULATIONS = ("poisson", "binomial", "conditional")
 """How the number of animals enters: Poisson, a fixed number, or given those that were detected."""
@@ -83,7 +82,10 @@ class Model:
     **formulas : str
         Formula of each real parameter, ``"~ 1"`` unless given: ``D`` (animals per 100 km2), the
         parameters of the detection function (``lambda0`` or ``g0`` per unit effort, ``sigma`` in
-        metres, ``z``, ``w``), or ``a0`` (km2 per unit effort) in place of the amplitude. For
+        metres, ``z``, ``w``), or ``a0`` (km2 per unit effort) in place of the amplitude, and
+        ``sigmak`` (sigma = 10,000 sigmak / sqrt(D)) in place of sigma. ``lambda0_location`` (or
+        ``a0_location``) and ``sigma_location`` are factors by the mask covariates at the activity
+        centre; their intercept is that of ``lambda0`` and ``sigma``. For
         searches ``lambda0`` is the expected number of detections, per unit effort, of an animal
         whose whole range is searched; with ``"~ detector"`` cameras and searches have their own.
 
@@ -135,7 +137,7 @@ class Model:
             if smallest_sigma is None
             else _checks.positive(smallest_sigma, "smallest_sigma")
         )
-        names = self._parameter_names({*formulas, *held}, classes)
+        names = self._parameter_names({*formulas, *held}, classes, {*held, *(links or {})})
         _check_searches(self.surveys, self.detection, names)
         check_names(names, {*formulas, *held, *(links or {})}, self.detection)
         both = sorted(set(formulas) & set(held))
@@ -171,16 +173,22 @@ class Model:
                 stacklevel=3,
             )
 
-    def _parameter_names(self, given: set[str], classes: str | int | None) -> tuple[str, ...]:
+    def _parameter_names(
+        self, given: set[str], classes: str | int | None, unusual: set[str]
+    ) -> tuple[str, ...]:
         """D, the parameters of the detection function (or a0), and pmix for classes."""
         own = self.detection.parameters
         if "a0" in given:
             if own[0] in given:
                 raise ModelError(f"a0 takes the place of {own[0]}; give one of the two.")
             own = ("a0", *own[1:])
+        if "sigmak" in given:
+            own = (own[0], "sigmak", *own[2:])
+        check_location_words(given, own, self.detection, self.surveys, self.population, unusual)
+        place = [w for words in LOCATION_WORDS for w in words if w in given]
         density = () if self.population == "conditional" else ("D",)
         mixing = () if classes is None else ("pmix",)
-        return (*density, *own, *mixing)
+        return (*density, *own, *place, *mixing)
 
     def _animal_covariates(self, classes: str | int | None) -> list[str]:
         """Animal covariates that formulas of detection may use: in the conditional likelihood."""
@@ -192,7 +200,8 @@ class Model:
 
     def _detection_variables(self, classes: str | int | None, groups: str | None) -> list[str]:
         """Variables that the formulas of detection use."""
-        formulas = [text for name, text in self.formulas.items() if name not in ("D", "pmix")]
+        elsewhere = ("D", "pmix", *LOCATION_WORDS[0], *LOCATION_WORDS[1])
+        formulas = [text for name, text in self.formulas.items() if name not in elsewhere]
         own = [LATENT] if isinstance(classes, int) else [n for n in (classes, groups) if n]
         available = [*own, *self._animal_covariates(classes), *detection_names(self.surveys)]
         return variables_of(formulas, available)
@@ -213,9 +222,9 @@ class Model:
                 if name in held:
                     made = fixed_parameter(key, chosen, held[name], len(frame), start)
                 else:
-                    made = estimated_parameter(
-                        key, chosen, design(self.formulas[name], frame, name), start
-                    )
+                    relative = is_location_word(name)
+                    terms = design(self.formulas[name], frame, name, relative=relative)
+                    made = estimated_parameter(key, chosen, terms, start)
                 parameters[key] = made
                 start += made.n_coefficients
         return parameters
@@ -232,6 +241,9 @@ class Model:
             return density_frame(
                 self.surveys, self._density_variables(), self.location, groups=self.individuals
             )
+        if is_location_word(name):
+            variables = variables_of([self.formulas[name]], density_names(self.surveys))
+            return density_frame(self.surveys, variables, self.location)
         if name == "pmix":
             variables = variables_of([self.formulas.get("pmix", "~ 1")], survey_names(self.surveys))
             return survey_frame(self.surveys, variables)
@@ -245,7 +257,7 @@ class Model:
     @property
     def detection_parameters(self) -> tuple[Parameter, ...]:
         """Parameters of detection in the order of the detection function (a0 as amplitude)."""
-        own = {"a0", *self.detection.parameters}
+        own = {"a0", "sigmak", *self.detection.parameters}
         return tuple(p for name, p in self.parameters.items() if name in own)
 
     @property
@@ -253,46 +265,43 @@ class Model:
         """Predictors of the class proportions, one for each class after the first."""
         return tuple(p for name, p in self.parameters.items() if name.startswith("pmix"))
 
+    @cached_property
+    def mixing(self) -> Mixing:
+        """Proportions of the classes by survey."""
+        return Mixing(self.mixing_parameters, len(self.surveys))
+
+    @cached_property
+    def detection_design(self) -> DetectionDesign:
+        """Detection parameters from coefficients, and their derivatives."""
+        return DetectionDesign(
+            self.detection, self.detection_parameters, self.detection_rows, self.n_coefficients
+        )
+
+    @cached_property
+    def location_effects(self) -> LocationEffects | None:
+        """Effects of the place of the activity centre on detection; None without any."""
+        amplitude, sigma = (
+            next((p for name, p in self.parameters.items() if name in words), None)
+            for words in LOCATION_WORDS
+        )
+        if amplitude is None and sigma is None and "sigmak" not in self.parameters:
+            return None
+        sizes = [survey.mask.n_points for survey in self.surveys]
+        return LocationEffects(
+            amplitude,
+            sigma,
+            follows_density="sigmak" in self.parameters,
+            keeps_a0="a0" in self.parameters,
+            first_point=tuple(int(n) for n in np.cumsum([0, *sizes[:-1]])),
+        )
+
     def class_proportions(self, coefficients: FloatArray) -> FloatArray:
-        """Proportion of each class in each survey.
+        """Proportion of each class in each survey: `Mixing.proportions`."""
+        return self.mixing.proportions(coefficients)
 
-        Parameters
-        ----------
-        coefficients : float64 array, shape (n_coefficients,)
-
-        Returns
-        -------
-        float64 array, shape (n_surveys, n_classes)
-            Rows sum to 1; a single column of ones without classes.
-
-        Notes
-        -----
-        proportion of class c = exp(eta_c) / sum exp(eta), with eta of the first class 0.
-        """
-        eta = np.zeros((len(self.surveys), 1 + len(self.mixing_parameters)))
-        for c, parameter in enumerate(self.mixing_parameters, start=1):
-            eta[:, c] = parameter.predictor(coefficients)[parameter.row_of]
-        return np.asarray(special.softmax(eta, axis=1))
-
-    def pull_back_proportions(
-        self, coefficients: FloatArray, d_log: FloatArray, gradient: FloatArray
-    ) -> None:
-        """Add the derivative through the class proportions to a gradient.
-
-        Parameters
-        ----------
-        coefficients : float64 array, shape (n_coefficients,)
-        d_log : float64 array, shape (n_surveys, n_classes)
-            Derivative to the logarithm of each proportion.
-        gradient : float64 array, shape (n_coefficients,)
-            Changed in place.
-        """
-        proportions = self.class_proportions(coefficients)
-        d_eta = d_log - proportions * d_log.sum(axis=1, keepdims=True)
-        for c, parameter in enumerate(self.mixing_parameters, start=1):
-            if parameter.fixed is None:
-                distinct = sum_by_row(parameter.row_of, d_eta[:, c], len(parameter.rows))
-                gradient[parameter.slice] += parameter.rows.T @ distinct
+    def detection_values(self, coefficients: FloatArray) -> tuple[FloatArray, ...]:
+        """Each detection parameter at each row of `detection_rows`: `DetectionDesign.natural`."""
+        return self.detection_design.natural(coefficients)
 
     @property
     def coefficient_names(self) -> tuple[str, ...]:
@@ -343,101 +352,6 @@ class Model:
                 f"got an array of shape {array.shape}."
             )
         return array
-
-    def detection_values(self, coefficients: FloatArray) -> tuple[FloatArray, ...]:
-        """Natural-scale value of each detection parameter at each row of `detection_rows`.
-
-        Parameters
-        ----------
-        coefficients : float64 array, shape (n_coefficients,)
-
-        Returns
-        -------
-        tuple of float64 arrays, each (n_rows,)
-            In the order of ``detection.parameters``: a0 is already turned into the amplitude.
-        """
-        values = [p.values(coefficients)[p.row_of] for p in self.detection_parameters]
-        if "a0" in self.parameters:
-            values[0] = self._amplitude_of_a0(values[0], values[1])
-        return tuple(values)
-
-    def hazard_values(self, coefficients: FloatArray) -> tuple[FloatArray, ...]:
-        """`detection_values` with the amplitude as a hazard per place.
-
-        Parameters
-        ----------
-        coefficients : float64 array, shape (n_coefficients,)
-
-        Returns
-        -------
-        tuple of float64 arrays, each (n_rows,)
-            The amplitude of searches is divided by the integral of the shape over a whole range:
-            per m2 for areas, per m for transects. Other rows are as they are.
-        """
-        values = self.detection_values(coefficients)
-        if not self._search_rows:
-            return values
-        amplitude = values[0].copy()
-        for dimension, rows in self._search_rows:
-            own = [value[rows] for value in values[1:]]
-            amplitude[rows] /= whole_range(self.detection.shape, dimension, *own)[0]
-        return (amplitude, *values[1:])
-
-    @cached_property
-    def _search_rows(self) -> list[tuple[int, IntArray]]:
-        """Rows of transects and of areas, where there are any."""
-        dimension = self.detection_rows.dimension
-        found = [(d, np.flatnonzero(dimension == d).astype(np.int64)) for d in (1, 2)]
-        return [(d, rows) for d, rows in found if rows.size]
-
-    def _amplitude_of_a0(self, a0: FloatArray, sigma: FloatArray) -> FloatArray:
-        """lambda0 = a0 / (2 pi sigma^2), or g0 = 1 - exp(-lambda0); a0 in km2, sigma in m."""
-        lambda0 = a0 * M2_PER_KM2 / (2.0 * np.pi * sigma**2)
-        return lambda0 if self.detection.is_hazard else -np.expm1(-lambda0)
-
-    def pull_back_detection(
-        self, coefficients: FloatArray, d_values: Sequence[FloatArray]
-    ) -> FloatArray:
-        """Derivative to all coefficients from the derivative to `hazard_values`.
-
-        Parameters
-        ----------
-        coefficients : float64 array, shape (n_coefficients,)
-        d_values : sequence of float64 arrays, each (n_rows,)
-
-        Returns
-        -------
-        float64 array, shape (n_coefficients,); zero for the coefficients of density
-        """
-        parameters = self.detection_parameters
-        d_own = [np.asarray(d_value) for d_value in d_values]
-        if self._search_rows:
-            d_own = self._pull_back_whole_range(coefficients, d_own)
-        if "a0" in self.parameters:
-            a0, sigma = (p.values(coefficients)[p.row_of] for p in parameters[:2])
-            lambda0 = a0 * M2_PER_KM2 / (2.0 * np.pi * sigma**2)
-            d_lambda0 = d_own[0] if self.detection.is_hazard else d_own[0] * np.exp(-lambda0)
-            d_own[0] = d_lambda0 * lambda0 / a0
-            d_own[1] = d_own[1] - 2.0 * d_lambda0 * lambda0 / sigma
-        gradient = np.zeros(self.n_coefficients)
-        for parameter, d_value in zip(parameters, d_own, strict=True):
-            distinct = sum_by_row(parameter.row_of, d_value, len(parameter.rows))
-            gradient[parameter.slice] = parameter.pull_back(coefficients, distinct)
-        return gradient
-
-    def _pull_back_whole_range(
-        self, coefficients: FloatArray, d_values: Sequence[FloatArray]
-    ) -> list[FloatArray]:
-        """From the derivative to `hazard_values` to that to `detection_values`."""
-        values = self.detection_values(coefficients)
-        d_own = [d_value.copy() for d_value in d_values]
-        for dimension, rows in self._search_rows:
-            own = [value[rows] for value in values[1:]]
-            whole, slopes = whole_range(self.detection.shape, dimension, *own)
-            d_own[0][rows] = d_values[0][rows] / whole
-            for d_value, slope in zip(d_own[1:], slopes, strict=True):
-                d_value[rows] -= d_own[0][rows] * values[0][rows] * slope
-        return d_own
 
     def __repr__(self) -> str:
         parts = ", ".join(f"{name} {p.text}" for name, p in self.parameters.items())

@@ -22,6 +22,7 @@ DEFAULT_LINKS = {
     "z": "log",
     "w": "log",
     "pmix": "logit",
+    "sigmak": "log",
 }
 """Link of each parameter unless the user says otherwise."""
 
@@ -34,6 +35,10 @@ UNITS = {
     "z": "",
     "w": "m",
     "pmix": "proportion",
+    "sigmak": "sigma sqrt(D)",
+    "lambda0_location": "times lambda0",
+    "a0_location": "times a0",
+    "sigma_location": "times sigma",
 }
 """Unit of each parameter on its natural scale."""
 
@@ -193,7 +198,7 @@ def estimated_parameter(name: str, link: Link, design: Design, start: int) -> Pa
     Parameter
     """
     matrix = design.matrix
-    if name == "D":
+    if name == "D" or name.endswith("_location"):
         # Mask points mostly differ: looking for repeated rows costs more than it saves.
         if matrix.shape[1] == 1 and np.ptp(matrix) == 0.0:
             return Parameter(

@@ -10,12 +10,13 @@ from scipy.optimize import brentq
 from secr_nea._typing import FloatArray
 from secr_nea.detection import DetectionFunction, whole_range
 from secr_nea.individuals import LATENT
+from secr_nea.location_effects import is_location_word
 from secr_nea.model import Model
 from secr_nea.parameters import Parameter
 from secr_nea.quadrature import quadrature
 from secr_nea.searches import dimensions
 from secr_nea.survey import Survey
-from secr_nea.units import DENSITY_AREA_KM2, M2_PER_KM2
+from secr_nea.units import DENSITY_AREA_KM2, M2_PER_KM2, SIGMA_AT_UNIT_DENSITY
 
 _COARSE_POINTS = 400
 
@@ -112,6 +113,11 @@ def natural_start(model: Model, sigma: float) -> dict[str, float]:
     known = _known_proportions(model)
     for c, parameter in enumerate(model.mixing_parameters, start=1):
         start[parameter.name] = known[c] / (known[0] + known[c])
+    if "sigmak" in model.parameters and "sigmak" not in start:
+        start["sigmak"] = start["sigma"] / SIGMA_AT_UNIT_DENSITY * np.sqrt(start["D"])
+    for name in model.parameters:
+        if is_location_word(name):
+            start[name] = 1.0
     if "a0" in model.parameters:
         start["a0"] = hazard * 2.0 * np.pi * start["sigma"] ** 2 / M2_PER_KM2
     return start

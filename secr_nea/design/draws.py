@@ -102,6 +102,9 @@ def draw_records(
     values: tuple[FloatArray, ...],
     rng: np.random.Generator,
     response: str = "",
+    *,
+    squared: FloatArray | None = None,
+    log_factor: FloatArray | None = None,
 ) -> Iterator[Drawn]:
     """Draw the detections of animals, one occasion after the other.
 
@@ -116,6 +119,10 @@ def draw_records(
     rng : numpy Generator
     response : str
         Learned response of the animal, or "".
+    squared : float64 array, shape (n_traps, N), m^2, optional
+        Squared distances between traps and centres; the straight ones by default.
+    log_factor : float64 array, shape (N,), optional
+        Logarithm of a factor of each animal's hazard.
 
     Yields
     ------
@@ -128,8 +135,8 @@ def draw_records(
         If there are searches and the detection function is not for them.
     """
     check_search_detection(traps, function)
-    difference = traps.xy[:, None, :] - population
-    d2 = np.einsum("kia,kia->ki", difference, difference)
+    d2 = squared_distances(traps, population) if squared is None else squared
+    factor = np.ones(len(population)) if log_factor is None else np.exp(log_factor)
     detector = np.array(traps.detector)
     before = np.zeros(d2.shape, dtype=bool)
     last = np.zeros(d2.shape, dtype=bool)
@@ -138,7 +145,10 @@ def draw_records(
         if s == 0 or any((value[..., s] != value[..., s - 1]).any() for value in values):
             with np.errstate(divide="ignore"):  # log 0 where nothing can be detected
                 hazards = [
-                    np.exp(function.log_hazard(d2, *(value[state, :, s, None] for value in values)))
+                    factor
+                    * np.exp(
+                        function.log_hazard(d2, *(value[state, :, s, None] for value in values))
+                    )
                     for state in range(len(values[0]))
                 ]
         hazard = hazards[0]
@@ -155,7 +165,7 @@ def draw_records(
         places = [np.full((len(trap), 2), np.nan)]
         for k in np.flatnonzero(traps.is_search & (traps.effort[:, s] > 0.0)):
             own = tuple(value[:, k, s] for value in values)
-            effort = float(traps.effort[k, s])
+            effort = factor * traps.effort[k, s]
             found, xy = draw_in_search(
                 population, traps, int(k), effort, function, own, learned[k], rng
             )
@@ -166,6 +176,18 @@ def draw_records(
         last = counts > 0
         before |= last
         yield Drawn(np.concatenate(records, axis=1).astype(np.int64), np.concatenate(places))
+
+
+def squared_distances(traps: TrapArray, population: FloatArray) -> FloatArray:
+    """Squared straight distances, (n_traps, N), m^2.
+
+    Parameters
+    ----------
+    traps : TrapArray
+    population : float64 array, shape (N, 2), metres
+    """
+    difference = traps.xy[:, None, :] - population
+    return np.asarray(np.einsum("kia,kia->ki", difference, difference))
 
 
 def _learned(response: str, before: BoolArray, last: BoolArray) -> BoolArray:

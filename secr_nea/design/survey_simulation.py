@@ -8,10 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from secr_nea._typing import FloatArray, IntArray
-from secr_nea.design.draws import Drawn, captures_of, draw_records
+from secr_nea.design.draws import Drawn, captures_of, draw_records, squared_distances
 from secr_nea.design.simulate import check_parameter, checked_density, simulate_population
 from secr_nea.design.streams import Seed, streams
 from secr_nea.errors import ModelError, SecrWarning
+from secr_nea.likelihood import likelihood_of
 from secr_nea.model import Model
 from secr_nea.responses import TRAP_RESPONSES
 from secr_nea.survey import Survey
@@ -105,8 +106,16 @@ def _new_survey(model: Model, coefficients: FloatArray, b: int, rng: np.random.G
             for state in value:
                 check_parameter(model.detection, name, state, survey.traps)
         own = np.flatnonzero(class_of == c)
+        squared, log_factor = _center_effects(model, coefficients, b, c, centres[own])
         drawn = draw_records(
-            centres[own], survey.traps, model.detection, values, rng, individuals.response
+            centres[own],
+            survey.traps,
+            model.detection,
+            values,
+            rng,
+            individuals.response,
+            squared=squared,
+            log_factor=log_factor,
         )
         for part in drawn:
             part.records[1] = own[part.records[1]]
@@ -126,6 +135,21 @@ def _new_survey(model: Model, coefficients: FloatArray, b: int, rng: np.random.G
             covariates=survey.covariates,
             occasion_covariates=survey.occasion_covariates,
         )
+
+
+def _center_effects(
+    model: Model, coefficients: FloatArray, b: int, c: int, centres: FloatArray
+) -> tuple[FloatArray | None, FloatArray | None]:
+    """Squared distances (n_traps, N) and log factors (N,) where they depend on the centre."""
+    if model.location_effects is None:
+        return None, None
+    survey = model.surveys[b]
+    likelihood = likelihood_of(model)
+    p = likelihood.of_survey(b)[c if model.individuals.grouped else 0]
+    point, _ = survey.mask.nearest(centres)
+    effects = likelihood.state(coefficients).inputs[p][0].effects.at(point)
+    squared = squared_distances(survey.traps, centres)
+    return effects.scaled(squared, 0, len(centres)), effects.log_hazard
 
 
 def _animals(

@@ -7,7 +7,11 @@ from secr_nea.inference.density import density_surface, extrapolation
 from secr_nea.inference.derived import derived_density
 from secr_nea.inference.detectability import effective_sampling_area, pdot
 from secr_nea.inference.doubts import doubts
-from secr_nea.inference.mask_check import check_mask, effective_area_by_buffer
+from secr_nea.inference.mask_check import (
+    check_mask,
+    effective_area_by_buffer,
+    effective_area_by_spacing,
+)
 from secr_nea.inference.prediction import predict, real_parameters
 
 __all__ = [
@@ -21,6 +25,7 @@ __all__ = [
     "derived_density",
     "doubts",
     "effective_area_by_buffer",
+    "effective_area_by_spacing",
     "effective_sampling_area",
     "extrapolation",
     "pdot",

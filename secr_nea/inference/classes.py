@@ -30,7 +30,7 @@ def _proportion_gradient(estimate: Estimate, b: int) -> tuple[FloatArray, FloatA
     for c in range(len(proportions)):
         d_log = np.zeros((len(model.surveys), len(proportions)))
         d_log[b, c] = proportions[c]
-        model.pull_back_proportions(estimate.coefficients, d_log, gradients[c])
+        model.mixing.pull_back(estimate.coefficients, d_log, gradients[c])
     return proportions, gradients
 
 

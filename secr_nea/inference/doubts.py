@@ -68,7 +68,9 @@ def _masks(estimate: Estimate) -> list[str]:
     sigma = typical_sigma(estimate)
     for name, row in check_mask(estimate).iterrows():
         if row["relative_bias"] > BIAS_LIMIT:
-            wanted = estimate.model.detection.shape.reach * sigma
+            # Where sigma varies by place, the usual reach may be less than there already is.
+            reach = estimate.model.detection.shape.reach * sigma
+            wanted = max(reach, 1.25 * float(row["buffer_m"]))
             found.append(
                 f"The mask of {name!r} reaches {row['buffer_m'] / 1000.0:,.1f} km from the traps, "
                 f"{row['buffer_in_sigma']:.1f} sigma; density may be about "

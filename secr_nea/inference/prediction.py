@@ -14,6 +14,7 @@ from secr_nea.diagnosis import FLAT_SE
 from secr_nea.errors import FormulaError, ModelError
 from secr_nea.estimate import Estimate, z_value
 from secr_nea.frames import density_frame, survey_frame
+from secr_nea.location_effects import is_location_word
 from secr_nea.parameters import UNITS, Parameter
 
 _MOST_ROWS = 24
@@ -144,6 +145,8 @@ def covariate_frame(estimate: Estimate, parameter: Parameter) -> pd.DataFrame:
     variables = () if parameter.design is None else parameter.design.variables
     if parameter.name == "D":
         return density_frame(model.surveys, variables, model.location, groups=model.individuals)
+    if is_location_word(parameter.name):
+        return density_frame(model.surveys, variables, model.location)
     if parameter.name.startswith("pmix"):
         return survey_frame(model.surveys, variables)
     return model.detection_rows.frame[list(variables)]

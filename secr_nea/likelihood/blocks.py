@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
@@ -13,6 +13,7 @@ from secr_nea._kernels.tiles import squared_distances, tile_adjoint, tile_value
 from secr_nea._numba import get_threads, run_tasks
 from secr_nea._typing import FloatArray
 from secr_nea.detection import DetectionFunction
+from secr_nea.likelihood.center_effects import PLAIN, CenterAdjoint, CenterEffects
 from secr_nea.likelihood.separable import (
     TOLERANCE,
     PatchAdjoint,
@@ -44,11 +45,14 @@ class BlockInput:
         Detection parameters of each hazard column, natural scale.
     log_weight : float64 array, shape (n_points,)
         Logarithm of the expected number of activity centres in each cell.
+    effects : CenterEffects
+        What the place of the activity centre changes: distances, sigma, hazard.
     """
 
     block: Block
     values: Columns
     log_weight: FloatArray
+    effects: CenterEffects = PLAIN
 
 
 @dataclass(frozen=True)
@@ -79,10 +83,12 @@ class BlockAdjoint:
     values : tuple of float64 arrays, each (J,)
         To each detection parameter of each hazard column.
     log_weight : float64 array, shape (n_points,)
+    effects : CenterAdjoint
     """
 
     values: Columns
     log_weight: FloatArray
+    effects: CenterAdjoint = field(default_factory=lambda: CenterAdjoint.zeros(PLAIN))
 
 
 Task = tuple[int, int, int, int]
@@ -103,12 +109,21 @@ def _threads(inputs: Sequence[BlockInput]) -> int:
     return max(1, min(get_threads(), work // _THREAD_NUMBERS))
 
 
-def _tile_distances(block: Block, start: int, stop: int) -> FloatArray:
+def _tile_distances(item: BlockInput, start: int, stop: int) -> FloatArray:
     """Squared distances from the site of each column to the points of a tile, (J, t), m^2."""
-    d2 = np.empty((len(block.sites), stop - start))
-    squared_distances(block.sites, block.points, start, stop, d2)
+    block = item.block
+    if item.effects.squared is not None:
+        d2 = np.ascontiguousarray(item.effects.squared[:, start:stop])
+    else:
+        d2 = np.empty((len(block.sites), stop - start))
+        squared_distances(block.sites, block.points, start, stop, d2)
     one_to_one = block.n_columns == len(block.sites)
-    return d2 if one_to_one else d2[block.column_site]
+    return item.effects.scaled(d2 if one_to_one else d2[block.column_site], start, stop)
+
+
+def _is_fused(item: BlockInput, function: DetectionFunction) -> bool:
+    """Whether distance and half-normal hazard are computed in one go."""
+    return function.is_fused and item.effects.is_plain
 
 
 def tile_log_hazard(
@@ -128,8 +143,11 @@ def tile_log_hazard(
     float64 array, shape (J, stop - start)
     """
     block = item.block
-    if not function.is_fused:
-        return function.log_hazard(_tile_distances(block, start, stop), *item.values)
+    if not _is_fused(item, function):
+        log_hazard = function.log_hazard(_tile_distances(item, start, stop), *item.values)
+        if item.effects.log_hazard is not None:
+            log_hazard += item.effects.log_hazard[start:stop]
+        return log_hazard
     out = np.empty((block.n_columns, stop - start))
     lambda0, sigma = (value[:, 0] for value in item.values)
     half_normal_log_hazard(
@@ -212,7 +230,7 @@ def is_grid(item: BlockInput, function: DetectionFunction) -> bool:
     """
     bounds = ((0.0, 1e100), (1e-3, 1e12))
     return (
-        function.is_fused
+        _is_fused(item, function)
         and all(
             low <= value.min(initial=low) and value.max(initial=low) <= high
             for value, (low, high) in zip(item.values, bounds, strict=True)
@@ -364,6 +382,7 @@ def _tile_adjoint(
         np.empty((sum(task[0] == b for task in tasks), n_values, item.block.n_columns))
         for b, item in enumerate(inputs)
     ]
+    d_effects = [CenterAdjoint.zeros(item.effects) for item in inputs]
 
     def work(part: Sequence[Task]) -> None:
         with np.errstate(all="ignore"):
@@ -380,15 +399,22 @@ def _tile_adjoint(
                     d_log_hazard,
                     d_weight[b][start:stop],
                 )
-                if function.is_fused:
+                if _is_fused(item, function):
                     d_values[b][t] = _half_normal_contract(item, d_log_hazard, log_hazard)
-                else:
-                    slopes = function.slopes(_tile_distances(item.block, start, stop), *item.values)
-                    for v in range(n_values):
-                        d_values[b][t, v] = _contract(d_log_hazard, slopes[v])
+                    continue
+                d2 = _tile_distances(item, start, stop)
+                slopes = function.slopes(d2, *item.values)
+                for v in range(n_values):
+                    d_values[b][t, v] = _contract(d_log_hazard, slopes[v])
+                d_effects[b].add_tile(
+                    item.effects, start, stop, d_log_hazard, d2, slopes[-1], item.block.column_site
+                )
 
     run_tasks(work, tasks, _threads(inputs))
-    return [BlockAdjoint(tuple(d_values[b].sum(axis=0)), d_weight[b]) for b in range(len(inputs))]
+    return [
+        BlockAdjoint(tuple(d_values[b].sum(axis=0)), d_weight[b], d_effects[b])
+        for b in range(len(inputs))
+    ]
 
 
 def _contract(d_log_hazard: FloatArray, slope: FloatArray) -> FloatArray:

@@ -18,6 +18,7 @@ from secr_nea.likelihood.blocks import (
     block_adjoint,
     block_sums,
 )
+from secr_nea.likelihood.center_effects import PLAIN, CenterEffects
 from secr_nea.likelihood.layout import Population, populations_of
 from secr_nea.likelihood.population import POPULATION_TERMS, PopulationTerm
 from secr_nea.likelihood.separable import TOLERANCE
@@ -51,6 +52,7 @@ class State:
         """Whether all densities and detection parameters are finite and positive."""
         return all(
             bool(np.isfinite(item.log_weight).all())
+            and item.effects.is_finite
             and all(bool(np.all(np.isfinite(v) & (v > 0.0))) for v in item.values)
             and bool(np.all(item.values[0] <= self.largest_amplitude))
             for item in self.flat
@@ -143,11 +145,12 @@ class Likelihood:
         """
         log_density = self.log_density(coefficients)
         with np.errstate(all="ignore"):
-            values = self.model.hazard_values(coefficients)
-            log_share = np.log(self.model.class_proportions(coefficients))
+            values = self.model.detection_design.hazards(coefficients)
+            log_share = np.log(self.model.mixing.proportions(coefficients))
         inputs = []
         for item in self.populations:
             blocks = []
+            effects = self.effects(coefficients, item, log_density)
             for c, block in zip(item.classes, item.blocks, strict=True):
                 if len(item.density_rows):
                     weight = log_density[item.density_rows] + np.log(
@@ -158,9 +161,35 @@ class Likelihood:
                 if self.model.individuals.is_mixture:
                     weight = weight + log_share[item.survey, c]
                 columns = tuple(value[block.column_row][:, None] for value in values)
-                blocks.append(BlockInput(block, columns, weight))
+                blocks.append(BlockInput(block, columns, weight, effects))
             inputs.append(blocks)
         return State(inputs, np.inf if self.model.detection.is_hazard else 1.0)
+
+    def effects(
+        self, coefficients: FloatArray, item: Population, log_density: FloatArray
+    ) -> CenterEffects:
+        """What the place of the activity centre changes, at the points of a population.
+
+        Parameters
+        ----------
+        coefficients : float64 array, shape (n_coefficients,)
+        item : Population
+        log_density : float64 array
+            As from `log_density`.
+
+        Returns
+        -------
+        CenterEffects
+        """
+        location = self.model.location_effects
+        if location is None:
+            return PLAIN
+        at_points = log_density[item.density_rows] if len(item.density_rows) else log_density[:1]
+        with np.errstate(all="ignore"):
+            log_sigma, log_hazard = location.log_factors(
+                coefficients, item.survey, item.points, at_points
+            )
+        return CenterEffects(None, log_sigma, log_hazard)
 
     def value(self, coefficients: FloatArray) -> float:
         """Log-likelihood.
@@ -265,7 +294,7 @@ class Likelihood:
                     d_log += total.sum()
                 else:
                     d_log += sum_by_row(item.density_rows, total, len(density.rows))
-            gradient[density.slice] = density.pull_back(
+            gradient[density.slice] += density.pull_back(
                 coefficients, d_log / density.values(coefficients)
             )
         return gradient
@@ -285,7 +314,8 @@ class Likelihood:
 
         Returns
         -------
-        float64 array, shape (n_coefficients,); zero for the coefficients of density
+        float64 array, shape (n_coefficients,)
+            Of the coefficients of density only what changes sigma.
         """
         model, item = self.model, self.populations[p]
         n_rows = len(model.detection_rows.frame)
@@ -295,10 +325,39 @@ class Likelihood:
             for d_value, part in zip(d_values, adjoint.values, strict=True):
                 d_value += sum_by_row(block.column_row, part, n_rows)
             d_share[item.survey, c] += adjoint.log_weight.sum()
-        gradient = model.pull_back_detection(coefficients, d_values)
-        if model.mixing_parameters:
-            model.pull_back_proportions(coefficients, d_share, gradient)
+        gradient = model.detection_design.pull_back(coefficients, d_values)
+        if model.mixing.parameters:
+            model.mixing.pull_back(coefficients, d_share, gradient)
+        if model.location_effects is not None:
+            self._pull_back_effects(coefficients, item, adjoints, gradient)
         return gradient
+
+    def _pull_back_effects(
+        self,
+        coefficients: FloatArray,
+        item: Population,
+        adjoints: list[BlockAdjoint],
+        gradient: FloatArray,
+    ) -> None:
+        """Add the derivative through the place of the activity centre to a gradient."""
+        location = self.model.location_effects
+        assert location is not None
+        d_log_sigma = np.zeros(len(item.points))
+        d_log_hazard = np.zeros(len(item.points))
+        for adjoint in adjoints:
+            if adjoint.effects.log_sigma is not None:
+                d_log_sigma += adjoint.effects.log_sigma
+            if adjoint.effects.log_hazard is not None:
+                d_log_hazard += adjoint.effects.log_hazard
+        d_log_density = location.pull_back(
+            item.survey, item.points, d_log_sigma, d_log_hazard, gradient
+        )
+        if location.follows_density:
+            density = self.model.parameters["D"]
+            d_log = sum_by_row(item.density_rows, d_log_density, len(density.rows))
+            gradient[density.slice] += density.pull_back(
+                coefficients, d_log / density.values(coefficients)
+            )
 
 
 def likelihood_of(model: Model) -> Likelihood:

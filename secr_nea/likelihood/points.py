@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from secr_nea._typing import FloatArray, IntArray
+from secr_nea.errors import ModelError
 from secr_nea.likelihood.blocks import (
     BlockInput,
     block_adjoint,
@@ -15,6 +18,7 @@ from secr_nea.likelihood.blocks import (
 from secr_nea.likelihood.evaluate import Likelihood
 from secr_nea.likelihood.separable import pattern_hazard
 from secr_nea.likelihood.tables import Block
+from secr_nea.model import Model
 
 _TILE = 2048
 
@@ -25,6 +29,8 @@ def detection_probability(
     p: int,
     xy: FloatArray | None = None,
     pattern: int = 0,
+    *,
+    beyond: bool = False,
 ) -> FloatArray:
     """Probability that an animal is detected at least once, averaged over its possible classes.
 
@@ -38,17 +44,24 @@ def detection_probability(
         Places of the activity centre; the mask points by default.
     pattern : int
         Combination of animal covariates (conditional likelihood).
+    beyond : bool
+        Whether places outside the mask are allowed where detection depends on the place; they
+        are like the nearest mask point.
 
     Returns
     -------
     float64 array, shape (n_points,)
     """
     item = likelihood.populations[p]
-    share = likelihood.model.class_proportions(coefficients)[item.survey]
+    share = likelihood.model.mixing.proportions(coefficients)[item.survey]
+    places = mask_points(likelihood.model, item.survey, xy, beyond=beyond)
     total: FloatArray | None = None
     for c, given in zip(item.classes, likelihood.state(coefficients).inputs[p], strict=True):
         block = given.block.without_animals(xy)
-        hazard = _pattern_hazard(likelihood, BlockInput(block, given.values, _NOTHING), pattern)
+        effects = given.effects if places is None else given.effects.at(places)
+        hazard = _pattern_hazard(
+            likelihood, BlockInput(block, given.values, _NOTHING, effects), pattern
+        )
         found = -np.expm1(-hazard)
         if likelihood.model.individuals.is_mixture:
             found = found * share[c]
@@ -57,6 +70,51 @@ def detection_probability(
 
 
 _NOTHING: FloatArray = np.zeros(0)
+
+
+def mask_points(
+    model: Model, b: int, xy: FloatArray | None, *, beyond: bool = False
+) -> IntArray | None:
+    """Mask point whose cell holds each place, where detection depends on the place itself.
+
+    Parameters
+    ----------
+    model : Model
+    b : int
+        Which survey.
+    xy : float64 array, shape (n_points, 2), metres, or None
+        Places; None stands for the mask points.
+    beyond : bool
+        Whether places may lie outside the mask.
+
+    Returns
+    -------
+    int64 array, shape (n_points,), or None
+        None where it is not needed.
+
+    Raises
+    ------
+    ModelError
+        If a place is outside the cells of the mask.
+    """
+    if xy is None or model.location_effects is None:
+        return None
+    mask = model.surveys[b].mask
+    index, distance = mask.nearest(xy)
+    outside = np.flatnonzero(distance > _CELL_CORNER * mask.spacing)
+    if outside.size and not beyond:
+        x, y = xy[outside[0]]
+        raise ModelError(
+            f"{outside.size} of {len(xy)} places lie outside the mask of "
+            f"{model.surveys[b].name!r}, the first at ({x:.0f}, {y:.0f}). Detection depends on the "
+            "place of the activity centre in this model, and is known within the mask only: fit "
+            "with a mask that covers the places."
+        )
+    return index
+
+
+# From the centre of a square cell to its corner, in spacings, and a little for rounding.
+_CELL_CORNER = 0.7072
 
 
 def _pattern_effort(block: Block, pattern: int) -> FloatArray:
@@ -82,6 +140,29 @@ def _pattern_hazard(likelihood: Likelihood, item: BlockInput, pattern: int) -> F
             log_hazard = tile_log_hazard(item, likelihood.model.detection, start, stop)
             out[start:stop] = effort @ np.exp(log_hazard)
     return out
+
+
+def mean_log_factors(likelihood: Likelihood, coefficients: FloatArray) -> tuple[float, float]:
+    """Factors of sigma and of the hazard by place, averaged over all mask points.
+
+    Parameters
+    ----------
+    likelihood : Likelihood
+    coefficients : float64 array, shape (n_coefficients,)
+
+    Returns
+    -------
+    tuple of two floats
+        Means of the logarithms; 0 where detection is the same everywhere.
+    """
+    if likelihood.model.location_effects is None:
+        return 0.0, 0.0
+    effects = [item.effects for item in likelihood.state(coefficients).flat]
+    found = [
+        [float(np.mean(part)) for part in parts if part is not None] or [0.0]
+        for parts in ([e.log_sigma for e in effects], [e.log_hazard for e in effects])
+    ]
+    return float(np.mean(found[0])), float(np.mean(found[1]))
 
 
 def log_encounter(
@@ -185,22 +266,30 @@ def expected_detected(
     float64 array, shape (n_patterns,)
         The sums.
     float64 array, shape (n_coefficients,)
-        Derivative of factor @ sums through p. to the coefficients of detection and classes.
+        Derivative of factor @ sums through p. to the coefficients of the model.
     """
     model = likelihood.model
     item = likelihood.populations[p]
     with np.errstate(divide="ignore"):
         log_weight = np.log(np.asarray(weight, dtype=np.float64))
-        log_share = np.log(model.class_proportions(coefficients)[item.survey])
+        log_share = np.log(model.mixing.proportions(coefficients)[item.survey])
     # A point of weight 0 takes part with a weight of exp(-745), which is 0 for every purpose.
     log_weight = np.maximum(log_weight, -745.0)
+    places = mask_points(model, item.survey, xy)
     inputs = []
     for c, given in zip(item.classes, likelihood.state(coefficients).inputs[p], strict=True):
         share = log_share[c] if model.individuals.is_mixture else 0.0
-        inputs.append(BlockInput(given.block.without_animals(xy), given.values, log_weight + share))
+        block = given.block.without_animals(xy)
+        effects = given.effects if places is None else given.effects.at(places)
+        inputs.append(BlockInput(block, given.values, log_weight + share, effects))
     sums = block_sums(inputs, model.detection)
     detected = np.sum([part.detected for part in sums], axis=0)
     ones = np.ones(len(detected)) if factor is None else factor
     nobody = [np.empty(0) for _ in inputs]
     adjoints = block_adjoint(inputs, model.detection, sums, nobody, [ones for _ in inputs])
+    if places is not None:
+        n_points = len(item.points)
+        adjoints = [
+            replace(part, effects=part.effects.on_points(places, n_points)) for part in adjoints
+        ]
     return detected, likelihood.pull_back_classes(coefficients, p, adjoints)

@@ -7,6 +7,7 @@ from secr_nea.plot.capture_map import captures
 from secr_nea.plot.density_map import density
 from secr_nea.plot.detection_curve import detection
 from secr_nea.plot.mask_map import mask
+from secr_nea.plot.spacing_curve import spacing
 from secr_nea.plot.trap_map import traps
 
 __all__ = [
@@ -18,5 +19,6 @@ __all__ = [
     "hillshade",
     "mask",
     "regions",
+    "spacing",
     "traps",
 ]
