@@ -206,9 +206,10 @@ def _products(a: FloatArray, b: FloatArray) -> FloatArray:
     """
     n, m, width = a.shape[0], a.shape[1], b.shape[1]
     rows = max(1, _SMALL_PRODUCT // (m * width + 1))
-    if n <= rows:
-        return np.dot(a, b)
     out = np.empty((n, width))
+    if n <= rows:
+        np.dot(a, b, out)
+        return out
     for first in range(0, n, rows):
         out[first : first + rows] = np.dot(a[first : first + rows], b)
     return out
@@ -357,7 +358,12 @@ def _survival(weight: FloatArray, log_survival: FloatArray) -> FloatArray:
 
 @kernel
 def _survival_of_animal(
-    i: int, animals: Animals, slot_of_term: IntArray, growth: FloatArray, cells: Cells, minus: FloatArray
+    i: int,
+    animals: Animals,
+    slot_of_term: IntArray,
+    growth: FloatArray,
+    cells: Cells,
+    minus: FloatArray,
 ) -> FloatArray:
     """W exp(-H + sum_r c_ir C_r), in one exponential: either alone could under- or overflow."""
     log_survival = minus.copy()
@@ -441,7 +447,9 @@ def patch_sums(
             after = _end_of_pattern(p, q, b, animals, item)
             if after > q and not rows.n_terms:
                 survival = _survival(cells.weight, minus)
-                _sums_of_pattern(q, after, ax[q - a : after - a], ay[q - a : after - a], survival, sums)
+                _sums_of_pattern(
+                    q, after, ax[q - a : after - a], ay[q - a : after - a], survival, sums
+                )
             elif after > q:
                 for z in range(q, after):
                     survival = _survival_of_animal(
@@ -492,7 +500,9 @@ def _moments_of_pattern(
 
 
 @kernel
-def _offsets(first: int, end: int, item: IntArray, center: FloatArray, axis: FloatArray) -> FloatArray:
+def _offsets(
+    first: int, end: int, item: IntArray, center: FloatArray, axis: FloatArray
+) -> FloatArray:
     """Distance along an axis from each item to each cell, (items, cells)."""
     out = np.empty((end - first, axis.size))
     for a in range(end - first):
@@ -581,7 +591,12 @@ def _push_row(
 
 @kernel
 def _push_entries(
-    k: int, cells: Cells, shapes: Shapes, near: Near, n_patterns: int, d_rows: FloatArray,
+    k: int,
+    cells: Cells,
+    shapes: Shapes,
+    near: Near,
+    n_patterns: int,
+    d_rows: FloatArray,
     out: FloatArray,
 ) -> None:
     """From derivatives to totals to those to each entry's amplitude, and times d^2."""

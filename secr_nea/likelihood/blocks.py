@@ -205,9 +205,13 @@ def block_adjoint(
     """
     found = _grid_adjoint(inputs, sums, animal_log, undetected_factor)
     rest = [b for b, adjoint in enumerate(found) if adjoint is None]
-    given = ([kind[b] for b in rest] for kind in (inputs, animal_log, undetected_factor))
-    some, logs, factors = given
-    for b, adjoint in zip(rest, _tile_adjoint(some, function, logs, factors), strict=True):
+    by_tiles = _tile_adjoint(
+        [inputs[b] for b in rest],
+        function,
+        [animal_log[b] for b in rest],
+        [undetected_factor[b] for b in rest],
+    )
+    for b, adjoint in zip(rest, by_tiles, strict=True):
         found[b] = adjoint
     return [adjoint for adjoint in found if adjoint is not None]
 

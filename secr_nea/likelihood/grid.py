@@ -99,7 +99,7 @@ def _axis(levels: FloatArray, left: IntArray, size: int) -> FloatArray:
 
 
 def thinning(points: FloatArray, every: int) -> IntArray:
-    """About every so many-th point: of a grid every k-th column and row, with k^2 near ``every``.
+    """About every so many-th point; of a grid every k-th column and row, with k^2 near ``every``.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ def thinning(points: FloatArray, every: int) -> IntArray:
     k = round(np.sqrt(every))
     columns, rows = (_levels(axis)[1] for axis in points)
     kept = np.flatnonzero((columns % k == k // 2) & (rows % k == k // 2))
-    if len(kept) < 0.5 * points.shape[1] / every:
+    if k < 2 or len(kept) < 0.5 * points.shape[1] / every:
         kept = np.arange(0, points.shape[1], every)
     return kept.astype(np.int64)
 

@@ -387,7 +387,7 @@ class PatchAdjoint(NamedTuple):
     ) -> tuple[FloatArray, FloatArray]:
         """Derivatives to lambda0 and sigma of each column, each (J,).
 
-        With h = lambda0 exp(-half d^2): dh / d lambda0 = h / lambda0, dh / d sigma = h d^2 / sigma^3.
+        For h = lambda0 exp(-half d^2) they are h / lambda0 and h d^2 / sigma^3.
         """
         lambda0, sigma = (value[:, 0] for value in values)
         own, n = given.given, len(given.animals.x)
@@ -401,8 +401,7 @@ class PatchAdjoint(NamedTuple):
         t = block.tables
         animal = own.detection_animal
         mass, along, up, spread = (
-            sum_by_row(given.near_animals.item, self.scale * row, n)[animal]
-            for row in self.moments
+            sum_by_row(given.near_animals.item, self.scale * row, n)[animal] for row in self.moments
         )
         j, count = t.detection_column, t.detection_count
         x = own.column_xy[j, 0] - given.animals.x[animal]
