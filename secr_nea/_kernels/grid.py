@@ -199,6 +199,14 @@ def _weights(k: int, patches: Patches, log_weight: FloatArray) -> FloatArray:
 
 
 @kernel
+def _add(factor: float, values: FloatArray, out: FloatArray) -> None:
+    """out += factor values, (h, w)."""
+    v, o = values.ravel(), out.ravel()
+    for m in range(o.size):
+        o[m] += factor * v[m]
+
+
+@kernel
 def _products(a: FloatArray, b: FloatArray) -> FloatArray:
     """Matrix product a b of (n, m) and (m, w), by BLAS.
 
@@ -211,7 +219,7 @@ def _products(a: FloatArray, b: FloatArray) -> FloatArray:
         np.dot(a, b, out)
         return out
     for first in range(0, n, rows):
-        out[first : first + rows] = np.dot(a[first : first + rows], b)
+        np.dot(a[first : first + rows], b, out[first : first + rows])
     return out
 
 
@@ -219,9 +227,11 @@ def _products(a: FloatArray, b: FloatArray) -> FloatArray:
 def _sum_of_products(gx: FloatArray, gy: FloatArray, out: FloatArray) -> None:
     """out[r, c] = sum_e gy[e, r] gx[e, c], (h, w), from (e, w) and (e, h)."""
     terms = max(1, _SMALL_PRODUCT // (out.size + 1))
-    out[:, :] = np.dot(gy[:terms].T, gx[:terms])
+    np.dot(gy[:terms].T, gx[:terms], out)
+    part = np.empty(out.shape)
     for first in range(terms, gx.shape[0], terms):
-        out += np.dot(gy[first : first + terms].T, gx[first : first + terms])
+        np.dot(gy[first : first + terms].T, gx[first : first + terms], part)
+        _add(1.0, part, out)
 
 
 @kernel
@@ -325,14 +335,6 @@ def _growth(cells: Cells, n_patterns: int) -> FloatArray:
         if cells.row[s] >= n_patterns:
             log_growths(cells.totals[s].ravel(), out[s].ravel())
     return out
-
-
-@kernel
-def _add(factor: float, values: FloatArray, out: FloatArray) -> None:
-    """out += factor values, (h, w)."""
-    v, o = values.ravel(), out.ravel()
-    for m in range(o.size):
-        o[m] += factor * v[m]
 
 
 @kernel
