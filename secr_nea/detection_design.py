@@ -10,6 +10,7 @@ import numpy as np
 
 from secr_nea._typing import FloatArray, IntArray
 from secr_nea.detection import DetectionFunction, whole_range
+from secr_nea.effective_area import EffectiveArea
 from secr_nea.frames import DetectionFrame
 from secr_nea.parameters import Parameter, sum_by_row
 from secr_nea.units import M2_PER_KM2, SIGMA_AT_UNIT_DENSITY
@@ -23,16 +24,20 @@ class DetectionDesign:
     ----------
     function : DetectionFunction
     parameters : tuple of Parameter
-        In the order of ``function.parameters``; a0 may stand for the amplitude, sigmak for sigma.
+        In the order of ``function.parameters``; a0 or esa may stand for the amplitude, sigmak for
+        sigma.
     rows : DetectionFrame
     n_coefficients : int
         Of the whole model.
+    area : EffectiveArea or None
+        From the effective sampling area to the amplitude, where esa stands for it.
     """
 
     function: DetectionFunction
     parameters: tuple[Parameter, ...]
     rows: DetectionFrame
     n_coefficients: int
+    area: EffectiveArea | None = None
 
     @property
     def has_a0(self) -> bool:
@@ -54,8 +59,8 @@ class DetectionDesign:
         Returns
         -------
         tuple of float64 arrays, each (n_rows,)
-            In the order of ``function.parameters``: a0 is already turned into the amplitude, and
-            sigmak into sigma at a density of 1 animal per 100 km2.
+            In the order of ``function.parameters``: a0 or esa is already turned into the amplitude,
+            and sigmak into sigma at a density of 1 animal per 100 km2.
         """
         values = [p.values(coefficients)[p.row_of] for p in self.parameters]
         if self.has_sigmak:
@@ -63,6 +68,8 @@ class DetectionDesign:
         if self.has_a0:
             lambda0 = _lambda0_of_a0(values[0], values[1])
             values[0] = lambda0 if self.function.is_hazard else -np.expm1(-lambda0)
+        if self.area is not None:
+            values[0] = self.area.amplitudes(values[0], values[1:])
         return tuple(values)
 
     def hazards(self, coefficients: FloatArray) -> tuple[FloatArray, ...]:
@@ -110,6 +117,10 @@ class DetectionDesign:
             d_own = self._pull_back_whole_range(coefficients, d_own)
         if self.has_a0:
             self._pull_back_a0(coefficients, d_own)
+        if self.area is not None:
+            amplitude, *shapes = self.natural(coefficients)
+            d_own[0], d_shapes = self.area.pull_back(amplitude, shapes, d_own[0])
+            d_own[1:] = [one + more for one, more in zip(d_own[1:], d_shapes, strict=True)]
         if self.has_sigmak:
             d_own[1] = d_own[1] * SIGMA_AT_UNIT_DENSITY
         gradient = np.zeros(self.n_coefficients)

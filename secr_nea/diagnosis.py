@@ -83,10 +83,13 @@ def verdict(
     -------
     str
     """
+    verb = "stands" if len(boundary) == 1 else "stand"
+    edge = f"{', '.join(boundary)} {verb} at the edge of what is possible"
     if not converged:
+        where = f" ({edge})" if boundary else ""
         return (
-            "NOT CONVERGED: the log-likelihood is not at a maximum; do not use these numbers. "
-            "Start from a simpler fit (start=fit), or simplify the formulas."
+            f"NOT CONVERGED: the log-likelihood is not at a maximum{where}; do not use these "
+            "numbers. Start from a simpler fit (start=fit), or simplify the formulas."
         )
     parts = ["At the maximum"]
     if not positive_definite:
@@ -111,6 +114,5 @@ def verdict(
             "error is given there; merge, scale or drop the term"
         )
     if boundary:
-        verb = "stands" if len(boundary) == 1 else "stand"
-        parts.append(f"but {', '.join(boundary)} {verb} at the edge of what is possible")
+        parts.append(f"but {edge}")
     return "; ".join(parts) + "."

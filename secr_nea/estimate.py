@@ -64,6 +64,9 @@ def fingerprint_of(model: Model) -> Fingerprint:
     # likelihood not how many animals there were.
     individuals = model.individuals
     kind = [individuals.variable, str(individuals.grouped), str(model.population == "conditional")]
+    if model.is_relative and (len(surveys) > 1 or individuals.grouped):
+        # Relative density also explains in which survey or group each animal was detected.
+        kind.append("relative")
     text = "|".join([*(survey.fingerprint for survey in surveys), *kind])
     return Fingerprint(
         len(surveys),

@@ -113,6 +113,25 @@ class FitResult(Estimate):
             self, region=region, by=by, survey=survey, mask=mask, level=level, variance=variance
         )
 
+    def rate_of_increase(
+        self,
+        *,
+        times: Sequence[float] | str | None = None,
+        mask: HabitatMask | None = None,
+        group: str | None = None,
+        level: float = 0.95,
+    ) -> pd.DataFrame:
+        """Finite rate of increase between surveys; see `secr_nea.inference.rate_of_increase`."""
+        return inference.rate_of_increase(self, times=times, mask=mask, group=group, level=level)
+
+    def profile_pmix(self, values: Sequence[float] | None = None) -> pd.DataFrame:
+        """Log-likelihood along pmix; see `secr_nea.inference.profile_pmix`."""
+        return inference.profile_pmix(self, values)
+
+    def absolute_density(self) -> FitResult:
+        """The full fit that relative density implies; see `secr_nea.inference.absolute_density`."""
+        return FitResult.of(inference.absolute_density(self))
+
     def activity_center(self, animal: str, *, survey: str | None = None) -> xarray.DataArray:
         """Where an animal lives; see `secr_nea.inference.activity_center`."""
         return inference.activity_center(self, animal, survey=survey)
@@ -173,7 +192,8 @@ def fit(
     links : mapping of str to str, optional
         Link of a real parameter where the default does not suit.
     population : {"poisson", "binomial", "conditional"}
-        Distribution of the number of animals; ``"conditional"`` leaves density out.
+        Distribution of the number of animals; ``"conditional"`` leaves density out, or, with a
+        formula for ``D``, estimates relative density.
     classes : str or int, optional
         Animal covariate such as ``"sex"`` (missing = unknown), or 2 or 3 latent classes.
     groups : str, optional

@@ -21,34 +21,10 @@ from formulaic.transforms import stateful_transform
 
 from secr_nea._typing import FloatArray
 from secr_nea.errors import FormulaError
+from secr_nea.formula_words import ALLOWED_CALLS, R_TERMS
 from secr_nea.smooths import Basis, Smooth, points_of, smooth_basis
 
 _WORD = re.compile(r"(?<![\w.'\"\[])[^\W\d]\w*(?!\w)")
-# What formulas may call: formulaic's transforms, smooths, and a few functions of NumPy.
-ALLOWED_CALLS = frozenset(
-    [
-        "bs",
-        "cr",
-        "cs",
-        "cc",
-        "poly",
-        "s",
-        "te",
-        "scale",
-        "center",
-        "standardize",
-        "C",
-        "I",
-        "log",
-        "log10",
-        "log2",
-        "exp",
-        "exp10",
-        "sqrt",
-        "abs",
-        "hashed",
-    ]
-)
 _OPERATORS = frozenset(
     ["+", "-", "*", "/", "**", "^", ":", "%", "(", ")", "[", "]", ",", "=", "<", ">", "<="]
 ).union([">=", "==", "!=", "&"])
@@ -80,26 +56,6 @@ _KEYWORDS = frozenset(
         "levels",
     ]
 )
-
-
-R_TERMS = {
-    "t": "occasion",
-    "T": "occasion_trend",
-    "Session": "session_trend",
-    "b": "detected_before",
-    "B": "detected_last_occasion",
-    "bk": "detected_before_here",
-    "Bk": "detected_last_occasion_here",
-    "k": "trap_detected_before",
-    "K": "trap_detected_last_occasion",
-    "h2": "latent_class (with classes=2)",
-    "h3": "latent_class (with classes=3)",
-    "g": "the name of the group's covariate (with groups=)",
-    "sex": "a word for detection with classes='sex', groups='sex' or population='conditional'",
-    "X": "x",
-    "Y": "y",
-}
-"""Predictors of R's secr and their words here."""
 
 
 def _smooth_transform(kind: str) -> Any:
@@ -349,6 +305,8 @@ def design(text: str, frame: pd.DataFrame, what: str, *, relative: bool = False)
         raise FormulaError(f"The formula {text!r} for {what} has no columns; use '~ 1'.")
     _check_rank(matrix, columns, text, what)
     smooths = _smooths(spec, columns, text)
+    if relative and columns[0] != "Intercept":
+        _check_no_level(matrix, text, what)
     drop = relative and columns[0] == "Intercept"
     if drop:
         matrix, columns = np.ascontiguousarray(matrix[:, 1:]), columns[1:]
@@ -360,6 +318,16 @@ def design(text: str, frame: pd.DataFrame, what: str, *, relative: bool = False)
             )
     matrix.setflags(write=False)
     return Design(text, matrix, columns, variables, spec, smooths, drop)
+
+
+def _check_no_level(matrix: FloatArray, text: str, what: str) -> None:
+    """Refuse columns that add up to one: the level that is not to be estimated."""
+    whole = np.column_stack([matrix, np.ones(len(matrix))])
+    if np.linalg.matrix_rank(whole) == matrix.shape[1]:
+        raise FormulaError(
+            f"The terms of {text!r} for {what} add up to a level, and only differences can be "
+            "estimated: leave '- 1' or '0 +' out of the formula."
+        )
 
 
 def _smooths(spec: ModelSpec, columns: tuple[str, ...], text: str) -> tuple[Smooth, ...]:

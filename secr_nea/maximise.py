@@ -16,12 +16,14 @@ from secr_nea.errors import FitError
 from secr_nea.estimate import Estimate
 from secr_nea.individuals import LATENT
 from secr_nea.likelihood import Likelihood, likelihood_of
+from secr_nea.likelihood.capped import CappedFunction, largest_probability
 from secr_nea.model import Model
 from secr_nea.smoothing import Penalties, Smoothing
 from secr_nea.start import chained_start, crude_starts, first_sigma
 
 _GAIN = 1e-6  # log-likelihood that may be left at a maximum
 _MOST_STARTS = 6
+_HARDLY_ANY = 1e-3  # a class with a smaller share of the animals is empty
 _STEP_SHAPE = 30.0  # a hazard-rate with a larger z is a step: all or nothing
 _COARSE_POINTS = 3000  # a larger mask is first tried at about this many points
 
@@ -217,7 +219,19 @@ def _boundaries(model: Model, coefficients: FloatArray) -> tuple[str, ...]:
     span = max(float(np.ptp(survey.mask.xy, axis=0).max()) for survey in model.surveys)
     if "sigmak" not in model.parameters and "sigma" not in found and values["sigma"].max() > span:
         found.append("sigma")
+    if model.individuals.is_mixture and _rarest(model, coefficients) < _HARDLY_ANY:
+        found.append("pmix")
+    likelihood = likelihood_of(model)
+    if isinstance(likelihood.function, CappedFunction):
+        items = likelihood.state(coefficients).flat
+        if max(largest_probability(item, likelihood.function) for item in items) > 0.9999:
+            found.append(model.detection.amplitude)
     return tuple(found)
+
+
+def _rarest(model: Model, coefficients: FloatArray) -> float:
+    """Proportion of the rarest class in any survey."""
+    return float(model.class_proportions(coefficients).min())
 
 
 def _coarse(model: Model) -> int:
@@ -229,7 +243,11 @@ def _coarse(model: Model) -> int:
 
 
 def maximise(
-    model: Model, *, start: Mapping[str, float] | None = None, progress: bool = True
+    model: Model,
+    *,
+    start: Mapping[str, float] | None = None,
+    progress: bool = True,
+    thorough: bool = True,
 ) -> Estimate:
     """Fit a model by maximum likelihood.
 
@@ -241,6 +259,9 @@ def maximise(
         not have are ignored.
     progress : bool
         Whether to show a progress bar when the fit takes more than a few seconds.
+    thorough : bool
+        Whether latent classes are always tried from several starts, as their likelihood may have
+        several maxima.
 
     Returns
     -------
@@ -287,7 +308,8 @@ def maximise(
             )
         begin = search.approach(starts[0])
         best = search.climb(begin)
-        if model.individuals.variable == LATENT or not _is_maximum(best, search.full):
+        several = thorough and model.individuals.variable == LATENT
+        if several or not _is_maximum(best, search.full):
             best = search.look_elsewhere(best, begin[0], starts[1:_MOST_STARTS])
         target, smoothing = search.full, None
         if search.penalties is not None:

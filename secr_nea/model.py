@@ -13,12 +13,11 @@ import pandas as pd
 from secr_nea import _checks
 from secr_nea._typing import FloatArray
 from secr_nea.detection import (
-    DETECTION_FUNCTIONS,
     DetectionFunction,
     detection_function,
-    has_whole_range,
 )
 from secr_nea.detection_design import DetectionDesign
+from secr_nea.effective_area import EffectiveArea
 from secr_nea.errors import ModelError, SecrWarning
 from secr_nea.formula import as_text, design
 from secr_nea.frames import (
@@ -41,6 +40,7 @@ from secr_nea.location_effects import (
     is_location_word,
 )
 from secr_nea.mixing import Mixing
+from secr_nea.model_checks import check_area, check_capped, check_relative, check_searches
 from secr_nea.parameter_names import check_names
 from secr_nea.parameters import DEFAULT_LINKS, Parameter, estimated_parameter, fixed_parameter
 from secr_nea.smooths import Smooth
@@ -65,8 +65,9 @@ class Model:
         ``"log"``, ``"logit"`` or ``"identity"`` for a real parameter.
     population : {"poisson", "binomial", "conditional"}
         Distribution of the number of animals. ``"conditional"`` is the likelihood given the
-        animals that were detected: there is no ``D``, and formulas of detection may use animal
-        covariates; density is derived (`secr_nea.inference.derived_density`).
+        animals that were detected: formulas of detection may use animal covariates, and density is
+        derived (`secr_nea.inference.derived_density`). A formula for ``D`` then models relative
+        density, without a level.
     classes : str or int, optional
         Classes of animals that differ in detection: an animal covariate such as ``"sex"``
         (missing = unknown: the hybrid mixture), or 2 or 3 latent classes. Formulas of detection
@@ -138,8 +139,9 @@ class Model:
             else _checks.positive(smallest_sigma, "smallest_sigma")
         )
         names = self._parameter_names({*formulas, *held}, classes, {*held, *(links or {})})
-        _check_searches(self.surveys, self.detection, names)
+        check_searches(self.surveys, self.detection, names)
         check_names(names, {*formulas, *held, *(links or {})}, self.detection)
+        check_relative(population, {*formulas}, held, links or {})
         both = sorted(set(formulas) & set(held))
         if both:
             raise ModelError(
@@ -161,10 +163,15 @@ class Model:
             self.surveys,
             classes=classes,
             groups=groups,
-            covariates=[v for v in self._variables if v in self._animal_covariates(classes)],
+            covariates=[
+                v for v in self._variables if v in self._animal_covariates(classes, groups)
+            ],
             response=single_response(self._variables),
+            joined=population == "conditional" and "D" in names,
         )
+        check_capped(self.surveys, population, self.individuals, names)
         self.parameters: Mapping[str, Parameter] = MappingProxyType(self._build(names, held))
+        _ = self.detection_design  # what it refuses is told now
         if groups is not None and "D" in formulas and groups not in self._density_variables():
             warnings.warn(
                 f"D does not use {groups!r}: the groups are taken to be equally dense. Give "
@@ -182,28 +189,35 @@ class Model:
             if own[0] in given:
                 raise ModelError(f"a0 takes the place of {own[0]}; give one of the two.")
             own = ("a0", *own[1:])
+        if "esa" in given:
+            check_area(given, own, self.detection, self.surveys)
+            own = ("esa", *own[1:])
         if "sigmak" in given:
             own = (own[0], "sigmak", *own[2:])
         check_location_words(given, own, self.detection, self.surveys, self.population, unusual)
         place = [w for words in LOCATION_WORDS for w in words if w in given]
-        density = () if self.population == "conditional" else ("D",)
+        density = () if self.population == "conditional" and "D" not in given else ("D",)
         mixing = () if classes is None else ("pmix",)
         return (*density, *own, *place, *mixing)
 
-    def _animal_covariates(self, classes: str | int | None) -> list[str]:
+    def _animal_covariates(self, *levels: str | int | None) -> list[str]:
         """Animal covariates that formulas of detection may use: in the conditional likelihood."""
         if self.population != "conditional":
             return []
         tables = [survey.captures.covariates for survey in self.surveys]
         common = [str(c) for c in tables[0] if all(c in table for table in tables)]
-        return [name for name in common if name != classes]
+        return [name for name in common if name not in levels]
 
     def _detection_variables(self, classes: str | int | None, groups: str | None) -> list[str]:
         """Variables that the formulas of detection use."""
         elsewhere = ("D", "pmix", *LOCATION_WORDS[0], *LOCATION_WORDS[1])
         formulas = [text for name, text in self.formulas.items() if name not in elsewhere]
         own = [LATENT] if isinstance(classes, int) else [n for n in (classes, groups) if n]
-        available = [*own, *self._animal_covariates(classes), *detection_names(self.surveys)]
+        available = [
+            *own,
+            *self._animal_covariates(classes, groups),
+            *detection_names(self.surveys),
+        ]
         return variables_of(formulas, available)
 
     def _density_variables(self) -> list[str]:
@@ -222,7 +236,7 @@ class Model:
                 if name in held:
                     made = fixed_parameter(key, chosen, held[name], len(frame), start)
                 else:
-                    relative = is_location_word(name)
+                    relative = is_location_word(name) or (name == "D" and not self.has_density)
                     terms = design(self.formulas[name], frame, name, relative=relative)
                     made = estimated_parameter(key, chosen, terms, start)
                 parameters[key] = made
@@ -249,6 +263,16 @@ class Model:
             return survey_frame(self.surveys, variables)
         return self.detection_rows.frame
 
+    @property
+    def has_density(self) -> bool:
+        """Whether the model says how many animals there are: not the conditional likelihood."""
+        return self.population != "conditional"
+
+    @property
+    def is_relative(self) -> bool:
+        """Whether density is modelled up to a factor (``D`` in the conditional likelihood)."""
+        return not self.has_density and "D" in self.parameters
+
     @cached_property
     def detection_rows(self) -> DetectionFrame:
         """Covariates of detection: a row per trap, and per occasion and class where they matter."""
@@ -257,7 +281,7 @@ class Model:
     @property
     def detection_parameters(self) -> tuple[Parameter, ...]:
         """Parameters of detection in the order of the detection function (a0 as amplitude)."""
-        own = {"a0", "sigmak", *self.detection.parameters}
+        own = {"a0", "esa", "sigmak", *self.detection.parameters}
         return tuple(p for name, p in self.parameters.items() if name in own)
 
     @property
@@ -273,9 +297,11 @@ class Model:
     @cached_property
     def detection_design(self) -> DetectionDesign:
         """Detection parameters from coefficients, and their derivatives."""
-        return DetectionDesign(
-            self.detection, self.detection_parameters, self.detection_rows, self.n_coefficients
-        )
+        own, rows = self.detection_parameters, self.detection_rows
+        area = None
+        if own[0].name == "esa":
+            area = EffectiveArea.of(self.detection, self.surveys, rows, own[0])
+        return DetectionDesign(self.detection, own, rows, self.n_coefficients, area)
 
     @cached_property
     def location_effects(self) -> LocationEffects | None:
@@ -381,26 +407,6 @@ def plausible_sigma(surveys: Sequence[Survey], function: DetectionFunction) -> f
     spread = float(np.sqrt(squares / sum(c.n_recaptures for c in seen)))
     share = 0.5 if function.is_fused else 0.25
     return max(share * spread, 0.5 * spacing)
-
-
-def _check_searches(
-    surveys: Sequence[Survey], function: DetectionFunction, names: Sequence[str]
-) -> None:
-    if not any(survey.traps.is_search.any() for survey in surveys):
-        return
-    if not function.is_hazard or not has_whole_range(function.shape):
-        usable = [
-            f.name for f in DETECTION_FUNCTIONS.values() if f.is_hazard and has_whole_range(f.shape)
-        ]
-        raise ModelError(
-            f"Searched areas and transects need a hazard: {function.name} cannot be used. Choose "
-            f"one of {', '.join(usable)}."
-        )
-    if "a0" in names:
-        raise ModelError(
-            "a0 is the area of a detector that is a point; with searched areas or transects give a "
-            "formula for lambda0."
-        )
 
 
 def _default_formula(name: str, groups: str | None) -> str:

@@ -83,7 +83,7 @@ def natural_start(model: Model, sigma: float) -> dict[str, float]:
     Returns
     -------
     dict of str to float
-        For ``D``, the detection parameters and, where it is used, ``a0``.
+        For ``D``, the detection parameters and, where they are used, ``a0`` and ``esa``.
     """
     function = model.detection
     scale, extra = shape_scale(function)
@@ -94,7 +94,7 @@ def natural_start(model: Model, sigma: float) -> dict[str, float]:
         is_distance = name == "w" or "lognormal" in function.name
         start[name] = extra * start["sigma"] if is_distance else extra
     for key, parameter in model.parameters.items():
-        if parameter.fixed is not None and key != "a0":
+        if parameter.fixed is not None and key not in ("a0", "esa"):
             start[key] = parameter.fixed
     hazards, areas = _unit_exposure(model, start)
     n_animals = sum(survey.n_animals for survey in model.surveys)
@@ -118,6 +118,8 @@ def natural_start(model: Model, sigma: float) -> dict[str, float]:
     for name in model.parameters:
         if is_location_word(name):
             start[name] = 1.0
+    if "esa" in model.parameters:
+        start["esa"] = effective / len(model.surveys)
     if "a0" in model.parameters:
         start["a0"] = hazard * 2.0 * np.pi * start["sigma"] ** 2 / M2_PER_KM2
     return start
@@ -209,7 +211,7 @@ def coefficients_of(model: Model, natural: Mapping[str, float]) -> FloatArray:
     """
     start = np.zeros(model.n_coefficients)
     for name, parameter in model.parameters.items():
-        if parameter.fixed is None:
+        if parameter.fixed is None and not (name == "D" and model.is_relative):
             start[parameter.slice] = _nearest(parameter, natural[name])
     return start
 

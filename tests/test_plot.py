@@ -64,6 +64,7 @@ MAPS = {
 CHARTS = {
     "detection": lambda **o: plot.detection(fitted(), **o),
     "buffer": lambda **o: plot.buffer(fitted(), **o),
+    "spacing": lambda **o: plot.spacing(fitted(), **o),
 }
 
 

@@ -227,6 +227,13 @@ def _draw_multi(rng: np.random.Generator, hazard: FloatArray, effort: FloatArray
     return counts
 
 
+def _draw_capped(rng: np.random.Generator, hazard: FloatArray, effort: FloatArray) -> IntArray:
+    """Each trap keeps the first animal that comes."""
+    if not hazard.shape[1]:
+        return np.zeros(hazard.shape, dtype=np.int64)
+    return _draw_multi(rng, (hazard * effort).T, np.ones((hazard.shape[1], 1))).T
+
+
 # Far beyond any survey, far below where the Poisson draws of numpy stop working.
 _MANY = 1e12
 
@@ -234,6 +241,7 @@ DRAWS: dict[str, Callable[[np.random.Generator, FloatArray, FloatArray], Any]] =
     "count": _draw_count,
     "binary": _draw_binary,
     "binomial": _draw_binomial,
+    "capped": _draw_capped,
     "multi": _draw_multi,
 }
 """Counts of each kind of detector from hazard per unit effort (n, N) and effort (n, 1)."""

@@ -79,7 +79,7 @@ def simulate_survey(
 
 
 def _check_possible(model: Model) -> None:
-    if "D" not in model.parameters:
+    if not model.has_density:
         raise ModelError(
             "A model of the conditional likelihood has no density to simulate animals from; use "
             "population='poisson'."

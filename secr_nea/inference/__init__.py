@@ -12,9 +12,14 @@ from secr_nea.inference.mask_check import (
     effective_area_by_buffer,
     effective_area_by_spacing,
 )
+from secr_nea.inference.mixtures import profile_pmix
 from secr_nea.inference.prediction import predict, real_parameters
+from secr_nea.inference.relative import absolute_coefficients, absolute_density
+from secr_nea.inference.trend import rate_of_increase
 
 __all__ = [
+    "absolute_coefficients",
+    "absolute_density",
     "abundance",
     "activity_center",
     "check_mask",
@@ -30,5 +35,7 @@ __all__ = [
     "extrapolation",
     "pdot",
     "predict",
+    "profile_pmix",
+    "rate_of_increase",
     "real_parameters",
 ]

@@ -64,7 +64,7 @@ def class_densities(estimate: Estimate, *, level: float = 0.95) -> pd.DataFrame:
     for b, survey in enumerate(model.surveys):
         proportions, gradients = _proportion_gradient(estimate, b)
         total, slope = np.nan, np.zeros(model.n_coefficients)
-        if "D" in model.parameters:
+        if model.has_density:
             density = point_density(estimate, b)
             cell = animals_per_cell(1.0, survey.mask.cell_area)
             total = float(density.value.sum() * cell)

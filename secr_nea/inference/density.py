@@ -61,6 +61,24 @@ def point_density(estimate: Estimate, p: int, mask: HabitatMask | None = None) -
         If the model has no density (conditional likelihood).
     """
     _require_density(estimate)
+    return modelled_density(estimate, p, mask)
+
+
+def modelled_density(estimate: Estimate, p: int, mask: HabitatMask | None = None) -> PointDensity:
+    """What the formula of density says, whether density is absolute or relative.
+
+    Parameters
+    ----------
+    estimate : Estimate
+    p : int
+        Which population (survey, or survey and group).
+    mask : HabitatMask, optional
+
+    Returns
+    -------
+    PointDensity
+        Relative density is 1 where every term is 0.
+    """
     model = estimate.model
     parameter = model.parameters["D"]
     rows = design_rows(estimate, p, mask)
@@ -80,7 +98,12 @@ def point_density(estimate: Estimate, p: int, mask: HabitatMask | None = None) -
 
 
 def _require_density(estimate: Estimate) -> None:
-    if "D" not in estimate.model.parameters:
+    if estimate.model.is_relative:
+        raise ModelError(
+            "This fit has relative density, which has no level: ask its absolute form, "
+            "fit.absolute_density()."
+        )
+    if not estimate.model.has_density:
         raise ModelError(
             "The conditional likelihood has no model of density; use derived_density, or fit "
             "with population='poisson'."

@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from secr_nea.estimate import Estimate
+from secr_nea.individuals import LATENT
 from secr_nea.inference.mask_check import BIAS_LIMIT, SPACING_LIMIT, check_mask, typical_sigma
 
 FEW_ANIMALS = 6
 FEW_MOVERS = 3
+VAGUE_PMIX = 2.0  # standard error of the logit of a proportion
 
 
 def doubts(estimate: Estimate) -> list[str]:
@@ -32,6 +34,7 @@ def doubts(estimate: Estimate) -> list[str]:
         found += _searches(estimate)
         found += _many_parameters(estimate)
         found += _smoothing(estimate)
+        found += _mixture(estimate)
     return found
 
 
@@ -120,4 +123,19 @@ def _smoothing(estimate: Estimate) -> list[str]:
         "The smoothing parameters did not settle: how smooth "
         f"{', '.join(estimate.smoothing.labels)} came out depends on where the search stopped. "
         "Use a smaller k, or give the smoothing parameter, as in s(x, k=5, sp=10)."
+    ]
+
+
+def _mixture(estimate: Estimate) -> list[str]:
+    """Whether the data tell latent classes apart at all."""
+    if estimate.model.individuals.variable != LATENT:
+        return []
+    se = dict(zip(estimate.names, estimate.standard_errors, strict=True))
+    worst = max((se[name] for name in se if name.startswith("pmix")), default=0.0)
+    if worst < VAGUE_PMIX:
+        return []
+    return [
+        "The data hardly tell the latent classes apart: pmix may be almost anything, and so may "
+        "the differences between the classes. Look at fit.profile_pmix(); prefer the model without "
+        "classes, or covariates that explain why animals differ."
     ]

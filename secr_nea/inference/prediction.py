@@ -110,9 +110,15 @@ def _natural(
             "se": se,
             "lower": parameter.link.inverse(eta - z * sd),
             "upper": parameter.link.inverse(eta + z * sd),
-            "unit": UNITS.get(parameter.name.split("[")[0], ""),
+            "unit": _unit(estimate, parameter),
         }
     )
+
+
+def _unit(estimate: Estimate, parameter: Parameter) -> str:
+    if parameter.name == "D" and estimate.model.is_relative:
+        return "relative"
+    return UNITS.get(parameter.name.split("[")[0], "")
 
 
 def real_parameters(estimate: Estimate, *, level: float = 0.95) -> pd.DataFrame:

@@ -109,8 +109,19 @@ def _threads(inputs: Sequence[BlockInput]) -> int:
     return max(1, min(get_threads(), work // _THREAD_NUMBERS))
 
 
-def _tile_distances(item: BlockInput, start: int, stop: int) -> FloatArray:
-    """Squared distances from the site of each column to the points of a tile, (J, t), m^2."""
+def tile_distances(item: BlockInput, start: int, stop: int) -> FloatArray:
+    """Squared distances from the site of each column to the points of a tile.
+
+    Parameters
+    ----------
+    item : BlockInput
+    start, stop : int
+        First point and end of the tile.
+
+    Returns
+    -------
+    float64 array, shape (J, stop - start), m^2
+    """
     block = item.block
     if item.effects.squared is not None:
         d2 = np.ascontiguousarray(item.effects.squared[:, start:stop])
@@ -144,7 +155,7 @@ def tile_log_hazard(
     """
     block = item.block
     if not _is_fused(item, function):
-        log_hazard = function.log_hazard(_tile_distances(item, start, stop), *item.values)
+        log_hazard = function.log_hazard(tile_distances(item, start, stop), *item.values)
         if item.effects.log_hazard is not None:
             log_hazard += item.effects.log_hazard[start:stop]
         return log_hazard
@@ -406,7 +417,7 @@ def _tile_adjoint(
                 if _is_fused(item, function):
                     d_values[b][t] = _half_normal_contract(item, d_log_hazard, log_hazard)
                     continue
-                d2 = _tile_distances(item, start, stop)
+                d2 = tile_distances(item, start, stop)
                 slopes = function.slopes(d2, *item.values)
                 for v in range(n_values):
                     d_values[b][t, v] = _contract(d_log_hazard, slopes[v])

@@ -148,3 +148,21 @@ class CenterAdjoint:
             return total.reshape(*part.shape[:-1], n_points)
 
         return CenterAdjoint(summed(self.squared), summed(self.log_sigma), summed(self.log_hazard))
+
+    def plus(self, other: CenterAdjoint) -> CenterAdjoint:
+        """The sum with the derivatives of another part of the likelihood.
+
+        Parameters
+        ----------
+        other : CenterAdjoint
+            Of the same effects.
+        """
+
+        def added(one: FloatArray | None, more: FloatArray | None) -> FloatArray | None:
+            return one if more is None else more if one is None else one + more
+
+        return CenterAdjoint(
+            added(self.squared, other.squared),
+            added(self.log_sigma, other.log_sigma),
+            added(self.log_hazard, other.log_hazard),
+        )

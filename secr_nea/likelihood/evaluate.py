@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from secr_nea._typing import FloatArray
+from secr_nea.detection import DetectionFunction
 from secr_nea.likelihood.blocks import (
     BlockAdjoint,
     BlockInput,
@@ -18,9 +19,10 @@ from secr_nea.likelihood.blocks import (
     block_adjoint,
     block_sums,
 )
+from secr_nea.likelihood.capped import CappedFunction, with_shares, without_shares
 from secr_nea.likelihood.center_effects import PLAIN, CenterEffects
 from secr_nea.likelihood.layout import Population, populations_of
-from secr_nea.likelihood.population import POPULATION_TERMS, PopulationTerm
+from secr_nea.likelihood.population import POPULATION_TERMS, PopulationTerm, relative_terms
 from secr_nea.likelihood.separable import TOLERANCE
 from secr_nea.model import Model
 from secr_nea.parameters import sum_by_row
@@ -35,28 +37,17 @@ class State:
     ----------
     inputs : list of lists of BlockInput
         One list for each population, one item for each of its blocks.
-    largest_amplitude : float
-        1 for the probability g0, infinity for the hazard lambda0.
+    is_possible : bool
+        Whether all densities and detection parameters are finite and positive.
     """
 
     inputs: list[list[BlockInput]]
-    largest_amplitude: float
+    is_possible: bool
 
     @property
     def flat(self) -> list[BlockInput]:
         """All blocks in their fixed order."""
         return [item for group in self.inputs for item in group]
-
-    @property
-    def is_possible(self) -> bool:
-        """Whether all densities and detection parameters are finite and positive."""
-        return all(
-            bool(np.isfinite(item.log_weight).all())
-            and item.effects.is_finite
-            and all(bool(np.all(np.isfinite(v) & (v > 0.0))) for v in item.values)
-            and bool(np.all(item.values[0] <= self.largest_amplitude))
-            for item in self.flat
-        )
 
     def nested(self, flat: list[Any]) -> list[list[Any]]:
         """Split a list with one item per block by populations."""
@@ -120,6 +111,17 @@ class Likelihood:
         """Positions of the populations of a survey: one, or one for each group."""
         return [p for p, item in enumerate(self.populations) if item.survey == b]
 
+    @property
+    def is_capped(self) -> bool:
+        """Whether any detector keeps one animal an occasion at most."""
+        return any(block.capped_effort.any() for item in self.populations for block in item.blocks)
+
+    @cached_property
+    def function(self) -> DetectionFunction:
+        """The detection function that the blocks are evaluated with."""
+        plain = self.model.detection
+        return CappedFunction.of(plain) if self.is_capped else plain
+
     @cached_property
     def constant(self) -> float:
         """Part of the log-likelihood that does not depend on parameters."""
@@ -163,7 +165,11 @@ class Likelihood:
                 columns = tuple(value[block.column_row][:, None] for value in values)
                 blocks.append(BlockInput(block, columns, weight, effects))
             inputs.append(blocks)
-        return State(inputs, np.inf if self.model.detection.is_hazard else 1.0)
+        possible = _is_possible(inputs, np.inf if self.model.detection.is_hazard else 1.0)
+        if possible and self.is_capped:
+            plain = self.model.detection
+            inputs = [[with_shares(item, plain) for item in group] for group in inputs]
+        return State(inputs, possible)
 
     def effects(
         self, coefficients: FloatArray, item: Population, log_density: FloatArray
@@ -209,26 +215,36 @@ class Likelihood:
 
     def _forward(self, state: State, tolerance: float = TOLERANCE) -> _Forward:
         """Log-likelihood, log sums of the animals and number terms of each population."""
-        sums = block_sums(state.flat, self.model.detection, tolerance)
-        term = POPULATION_TERMS[self.model.population]
+        sums = block_sums(state.flat, self.function, tolerance)
+        nested = state.nested(sums)
         total = self.constant
-        logs, terms = [], []
-        for item, inputs, parts in zip(
-            self.populations, state.inputs, state.nested(sums), strict=True
-        ):
-            animal_log = item.animal_log([part.animal_log for part in parts])
-            detected = np.sum([part.detected for part in parts], axis=0)
-            expected = np.nan
-            if self.model.population == "binomial":
-                expected = float(sum(np.exp(i.log_weight).sum() for i in inputs))
-            terms.append(term(item.n_by_pattern, detected, expected))
-            logs.append(animal_log)
-            total += float(animal_log[item.members].sum()) + terms[-1].value
+        logs = []
+        for item, parts in zip(self.populations, nested, strict=True):
+            logs.append(item.animal_log([part.animal_log for part in parts]))
+            total += float(logs[-1][item.members].sum())
+        terms = self._terms(
+            state, [np.sum([part.detected for part in parts], axis=0) for parts in nested]
+        )
+        total += sum(term.value for term in terms)
         steepest = max(float(np.abs(one.d_detected).max(initial=0.0)) for one in terms)
         if _STEEP < steepest < np.inf and tolerance == TOLERANCE:
             # The number detected is needed with more digits than the Poisson term needs.
             return self._forward(state, TOLERANCE / steepest)
         return _Forward(total if np.isfinite(total) else -np.inf, sums, logs, terms)
+
+    def _terms(self, state: State, detected: list[FloatArray]) -> list[PopulationTerm]:
+        """How the number of animals of each population enters."""
+        numbers = [item.n_by_pattern for item in self.populations]
+        if self.model.is_relative:
+            return relative_terms(numbers, detected)
+        term = POPULATION_TERMS[self.model.population]
+        expected = [
+            float(sum(np.exp(i.log_weight).sum() for i in inputs))
+            if self.model.population == "binomial"
+            else np.nan
+            for inputs in state.inputs
+        ]
+        return [term(*given) for given in zip(numbers, detected, expected, strict=True)]
 
     def value_and_gradient(self, coefficients: FloatArray) -> tuple[float, FloatArray]:
         """Log-likelihood and its exact derivative to every coefficient.
@@ -254,16 +270,29 @@ class Likelihood:
             return -np.inf, nowhere
         adjoints = block_adjoint(
             state.flat,
-            self.model.detection,
+            self.function,
             sums,
             [log[b.animals] for item, log in self._each(logs) for b in item.blocks],
             [term.d_detected for item, term in self._each(terms) for _ in item.blocks],
         )
+        adjoints = self.without_shares(state.flat, adjoints)
         for inputs, parts, term in zip(state.inputs, state.nested(adjoints), terms, strict=True):
             if term.d_expected:
                 for given, part in zip(inputs, parts, strict=True):
                     part.log_weight[:] += term.d_expected * np.exp(given.log_weight)
         return value, self.pull_back(coefficients, state.nested(adjoints))
+
+    def without_shares(
+        self, inputs: Sequence[BlockInput], adjoints: Sequence[BlockAdjoint]
+    ) -> list[BlockAdjoint]:
+        """Derivatives to parameters and weights alone; shares at capped detectors rest on both."""
+        function = self.function
+        if not isinstance(function, CappedFunction):
+            return list(adjoints)
+        return [
+            without_shares(item, function, part)
+            for item, part in zip(inputs, adjoints, strict=True)
+        ]
 
     def _each(self, values: list[Any]) -> Iterator[tuple[Population, Any]]:
         return zip(self.populations, values, strict=True)
@@ -285,18 +314,39 @@ class Likelihood:
         gradient = np.zeros(model.n_coefficients)
         for p, parts in enumerate(adjoints):
             gradient += self.pull_back_classes(coefficients, p, parts)
-        if "D" in model.parameters:
-            density = model.parameters["D"]
-            d_log = np.zeros(len(density.rows))
-            for item, parts in self._each(adjoints):
-                total = np.sum([part.log_weight for part in parts], axis=0)
+        totals = [np.sum([part.log_weight for part in parts], axis=0) for parts in adjoints]
+        return gradient + self.pull_back_density(coefficients, totals)
+
+    def pull_back_density(
+        self, coefficients: FloatArray, d_log_density: Sequence[FloatArray | None]
+    ) -> FloatArray:
+        """The part of `pull_back` through density.
+
+        Parameters
+        ----------
+        coefficients : float64 array, shape (n_coefficients,)
+        d_log_density : sequence of float64 arrays or None, each (n_points,)
+            Derivative to the logarithm of density at each mask point of each population; None
+            where it is zero.
+
+        Returns
+        -------
+        float64 array, shape (n_coefficients,); zero for all but the coefficients of density
+        """
+        gradient = np.zeros(self.model.n_coefficients)
+        if "D" not in self.model.parameters:
+            return gradient
+        density = self.model.parameters["D"]
+        d_log = np.zeros(len(density.rows))
+        for item, part in zip(self.populations, d_log_density, strict=True):
+            if part is not None:
                 if len(density.rows) == 1:
-                    d_log += total.sum()
+                    d_log += part.sum()
                 else:
-                    d_log += sum_by_row(item.density_rows, total, len(density.rows))
-            gradient[density.slice] += density.pull_back(
-                coefficients, d_log / density.values(coefficients)
-            )
+                    d_log += sum_by_row(item.density_rows, part, len(density.rows))
+        gradient[density.slice] = density.pull_back(
+            coefficients, d_log / density.values(coefficients)
+        )
         return gradient
 
     def pull_back_classes(
@@ -358,6 +408,18 @@ class Likelihood:
             gradient[density.slice] += density.pull_back(
                 coefficients, d_log / density.values(coefficients)
             )
+
+
+def _is_possible(inputs: list[list[BlockInput]], largest_amplitude: float) -> bool:
+    """Whether densities and detection parameters are finite and positive, g0 at most 1."""
+    return all(
+        bool(np.isfinite(item.log_weight).all())
+        and item.effects.is_finite
+        and all(bool(np.all(np.isfinite(v) & (v > 0.0))) for v in item.values)
+        and bool(np.all(item.values[0] <= largest_amplitude))
+        for group in inputs
+        for item in group
+    )
 
 
 def likelihood_of(model: Model) -> Likelihood:

@@ -9,6 +9,7 @@ import numpy as np
 from secr_nea._typing import FloatArray, IntArray
 from secr_nea.errors import ModelError
 from secr_nea.likelihood.blocks import (
+    BlockAdjoint,
     BlockInput,
     block_adjoint,
     block_sums,
@@ -130,14 +131,14 @@ def _pattern_effort(block: Block, pattern: int) -> FloatArray:
 
 def _pattern_hazard(likelihood: Likelihood, item: BlockInput, pattern: int) -> FloatArray:
     """Total hazard of one exposure pattern at every point of a block."""
-    if is_grid(item, likelihood.model.detection):
+    if is_grid(item, likelihood.function):
         return pattern_hazard(item.block, item.values, pattern)
     effort = _pattern_effort(item.block, pattern)
     out = np.empty(item.block.n_points)
     with np.errstate(all="ignore"):
         for start in range(0, len(out), _TILE):
             stop = min(start + _TILE, len(out))
-            log_hazard = tile_log_hazard(item, likelihood.model.detection, start, stop)
+            log_hazard = tile_log_hazard(item, likelihood.function, start, stop)
             out[start:stop] = effort @ np.exp(log_hazard)
     return out
 
@@ -213,7 +214,7 @@ def _block_encounter(likelihood: Likelihood, item: BlockInput, animals: IntArray
     with np.errstate(all="ignore"):
         for start in range(0, block.n_points, _TILE):
             stop = min(start + _TILE, block.n_points)
-            log_hazard = tile_log_hazard(item, likelihood.model.detection, start, stop)
+            log_hazard = tile_log_hazard(item, likelihood.function, start, stop)
             for row, i in inside:
                 out[row, start:stop] += _records(block, i, log_hazard)
     return out
@@ -276,20 +277,45 @@ def expected_detected(
     # A point of weight 0 takes part with a weight of exp(-745), which is 0 for every purpose.
     log_weight = np.maximum(log_weight, -745.0)
     places = mask_points(model, item.survey, xy)
-    inputs = []
+    inputs, living = [], []
     for c, given in zip(item.classes, likelihood.state(coefficients).inputs[p], strict=True):
         share = log_share[c] if model.individuals.is_mixture else 0.0
         block = given.block.without_animals(xy)
         effects = given.effects if places is None else given.effects.at(places)
         inputs.append(BlockInput(block, given.values, log_weight + share, effects))
-    sums = block_sums(inputs, model.detection)
+        living.append(given)
+    sums = block_sums(inputs, likelihood.function)
     detected = np.sum([part.detected for part in sums], axis=0)
     ones = np.ones(len(detected)) if factor is None else factor
     nobody = [np.empty(0) for _ in inputs]
-    adjoints = block_adjoint(inputs, model.detection, sums, nobody, [ones for _ in inputs])
+    adjoints = block_adjoint(inputs, likelihood.function, sums, nobody, [ones for _ in inputs])
     if places is not None:
         n_points = len(item.points)
         adjoints = [
             replace(part, effects=part.effects.on_points(places, n_points)) for part in adjoints
         ]
-    return detected, likelihood.pull_back_classes(coefficients, p, adjoints)
+    if not likelihood.is_capped:
+        return detected, likelihood.pull_back_classes(coefficients, p, adjoints)
+    return detected, _through_shares(likelihood, coefficients, p, living, adjoints)
+
+
+def _through_shares(
+    likelihood: Likelihood,
+    coefficients: FloatArray,
+    p: int,
+    living: list[BlockInput],
+    adjoints: list[BlockAdjoint],
+) -> FloatArray:
+    """Derivative with capped detectors, where p. rests on the density of all animals."""
+    # The weights of the sum are given; only those of the animals that compete depend on density.
+    adjoints = likelihood.without_shares(
+        living,
+        [
+            replace(part, log_weight=np.zeros(given.block.n_points))
+            for part, given in zip(adjoints, living, strict=True)
+        ],
+    )
+    d_log_density: list[FloatArray | None] = [None] * len(likelihood.populations)
+    d_log_density[p] = np.sum([part.log_weight for part in adjoints], axis=0)
+    gradient = likelihood.pull_back_classes(coefficients, p, adjoints)
+    return gradient + likelihood.pull_back_density(coefficients, d_log_density)

@@ -10,6 +10,7 @@ import numpy as np
 
 from secr_nea._kernels.tiles import Tables
 from secr_nea._typing import FloatArray, IntArray
+from secr_nea.likelihood.encounters import exposure_of
 from secr_nea.likelihood.histories import History, animal_histories
 from secr_nea.likelihood.separable import Separable, separable_of
 from secr_nea.likelihood.sites import spread_over_searches
@@ -39,6 +40,8 @@ class Block:
     cell_area : float, km2
     animals : int64 array, shape (n_animals,)
         Which animals of the survey, in the order of the tables.
+    capped_effort : float64 array, shape (J,)
+        Effort of each column at a capped detector, 0 at others.
     """
 
     tables: Tables
@@ -49,6 +52,7 @@ class Block:
     points: FloatArray
     cell_area: float
     animals: IntArray
+    capped_effort: FloatArray
 
     @property
     def n_animals(self) -> int:
@@ -156,7 +160,8 @@ def build_block(
     -------
     Block
     """
-    column, column_trap, column_row = _columns(rows, parameters)
+    capped_effort = _capped_effort(survey)
+    column, column_trap, column_row, column_effort = _columns(rows, parameters, capped_effort)
     plain = animal_histories(survey, column, animals, pattern_of, response)
     sites, histories = spread_over_searches(survey, column_trap, plain, smallest_sigma)
     naive = [
@@ -201,17 +206,29 @@ def build_block(
         points=np.ascontiguousarray(survey.mask.xy.T),
         cell_area=survey.mask.cell_area,
         animals=np.asarray(animals[order], dtype=np.int64),
+        capped_effort=column_effort[sites.parent],
     )
 
 
+def _capped_effort(survey: Survey) -> FloatArray:
+    """Effort at capped detectors, (n_traps, n_occasions); 0 at others."""
+    capped = np.array([word == "capped" for word in survey.traps.detector])
+    return np.where(capped[:, None], survey.traps.effort, 0.0)
+
+
 def _columns(
-    rows: IntArray, parameters: Sequence[Parameter]
-) -> tuple[IntArray, IntArray, IntArray]:
-    """Hazard column of each place in ``rows``, and the trap and data row of each column."""
+    rows: IntArray, parameters: Sequence[Parameter], capped_effort: FloatArray
+) -> tuple[IntArray, IntArray, IntArray, FloatArray]:
+    """Hazard column of each place in ``rows``; trap, data row and capped effort of each column."""
     constant = rows.strides[-1] == 0 or bool((rows == rows[..., :1]).all())
+    constant &= bool((capped_effort == capped_effort[:, :1]).all())
     used = rows[..., :1] if constant else rows
-    flat = used.reshape(-1)
+    efforts = np.broadcast_to(capped_effort[:, :1] if constant else capped_effort, used.shape)
+    flat, efforts = used.reshape(-1), efforts.reshape(-1)
     key = np.broadcast_to(np.arange(rows.shape[2])[:, None], used.shape).reshape(-1)
+    if capped_effort.any():
+        distinct, which = np.unique(efforts, return_inverse=True)
+        key = key * len(distinct) + which.reshape(-1)
     for parameter in parameters:
         key = np.unique(
             key.astype(np.int64) * len(parameter.rows) + parameter.row_of[flat],
@@ -220,7 +237,12 @@ def _columns(
     _, first = np.unique(key, return_index=True)
     site = np.broadcast_to(np.arange(rows.shape[2])[:, None], used.shape).reshape(-1)[first]
     column = np.broadcast_to(key.reshape(used.shape), rows.shape)
-    return column.astype(np.int64), site.astype(np.int64), flat[first].astype(np.int64)
+    return (
+        column.astype(np.int64),
+        site.astype(np.int64),
+        flat[first].astype(np.int64),
+        efforts[first],
+    )
 
 
 def _kinds(column_row: IntArray, parameters: Sequence[Parameter]) -> IntArray:
@@ -233,8 +255,9 @@ def _kinds(column_row: IntArray, parameters: Sequence[Parameter]) -> IntArray:
 
 
 def _exposure(survey: Survey, column: IntArray, n_columns: int) -> FloatArray:
-    """Effort in each column of an animal for which ``column`` (n_traps, n_occasions) holds."""
-    return sum_by_row(column.reshape(-1), survey.traps.effort.reshape(-1), n_columns)
+    """Exposure in each column of an animal for which ``column`` (n_traps, n_occasions) holds."""
+    exposure = exposure_of(survey.traps.detector, survey.traps.effort)
+    return sum_by_row(column.reshape(-1), exposure.reshape(-1), n_columns)
 
 
 class _Rows:

@@ -65,7 +65,7 @@ def has_one_surface(estimate: Estimate) -> bool:
     -------
     bool
     """
-    return "D" in estimate.model.parameters and not estimate.model.individuals.grouped
+    return estimate.model.has_density and not estimate.model.individuals.grouped
 
 
 def write_rasters(estimate: Estimate, folder: Path, level: float) -> list[Path]:
@@ -94,7 +94,7 @@ def write_rasters(estimate: Estimate, folder: Path, level: float) -> list[Path]:
     group_words = file_words(levels)
     written = []
     for survey, group in product(model.surveys, levels or (None,)):
-        if "D" not in model.parameters or not is_raster(survey):
+        if not model.has_density or not is_raster(survey):
             continue
         surface = inference.density_surface(estimate, survey=survey.name, group=group, level=level)
         parts = ["density", words[survey.name]]

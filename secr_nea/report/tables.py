@@ -63,12 +63,16 @@ def density_by_survey(
 def _derived(estimate: Estimate, level: float) -> pd.DataFrame:
     """Derived density of the conditional likelihood, and the numbers in the mask it implies."""
     table = inference.derived_density(estimate, level=level)
-    area = np.array([survey.mask.area for survey in estimate.model.surveys])
+    areas = {survey.name: survey.mask.area for survey in estimate.model.surveys}
+    area = table["survey"].map(areas).to_numpy(dtype=np.float64)
+    individuals = estimate.model.individuals
+    group = {"group": table[individuals.variable]} if individuals.grouped else {}
     scale = area / DENSITY_AREA_KM2
     unknown = [f"realised_{part}" for part in ("n", "se", "lower", "upper")]
     return pd.DataFrame(
         {
             "survey": table["survey"],
+            **group,
             "region": "whole mask",
             "area_km2": area,
             "density_per_100km2": table["density_per_100km2"],
