@@ -64,8 +64,9 @@ class _Forward(NamedTuple):
     terms: list[PopulationTerm]
 
 
-# Far cameras are left out such that a log-likelihood is right to 1e-11 times this slope.
-_STEEP = 10.0
+# With a larger derivative to the numbers detected, these are taken with a smaller tolerance, so
+# that what is left out changes no log-likelihood by 1e-10 (see the likelihood page).
+_STEEP = 5.0
 
 
 class Likelihood:
