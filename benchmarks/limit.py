@@ -169,9 +169,9 @@ def grid_times(name, limits):
     sums = block_sums(items, target.model.detection)
     for what, adjoint in (("patch_sums", False), ("patch_adjoint", True)):
         seconds, limit = 0.0, 0.0
-        for item, part in zip(items, sums, strict=True):
+        for part in sums:
             given = part.situation
-            assert given is not None and not given.given.rows.n_terms
+            assert given is not None
             room = (
                 PatchAdjoint.of(given, part.animal_log, -np.ones_like(part.detected))
                 if adjoint
