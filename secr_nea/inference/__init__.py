@@ -13,7 +13,7 @@ from secr_nea.inference.mask_check import (
     effective_area_by_buffer,
     effective_area_by_spacing,
 )
-from secr_nea.inference.minimum_count import MinimumCount, minimum_count
+from secr_nea.inference.minimum_count import minimum_count
 from secr_nea.inference.mixtures import profile_pmix
 from secr_nea.inference.prediction import predict, real_parameters
 from secr_nea.inference.range_area import range_area
@@ -22,7 +22,6 @@ from secr_nea.inference.relative import absolute_coefficients, absolute_density
 from secr_nea.inference.trend import rate_of_increase
 
 __all__ = [
-    "MinimumCount",
     "absolute_coefficients",
     "absolute_density",
     "abundance",
