@@ -14,6 +14,7 @@ from secr_nea._typing import BoolArray, FloatArray
 from secr_nea.diagnosis import FLAT_SE, Diagnosis, verdict
 from secr_nea.errors import FitError
 from secr_nea.estimate import Estimate
+from secr_nea.friction_scan import other_tops
 from secr_nea.individuals import LATENT
 from secr_nea.likelihood import Likelihood, likelihood_of
 from secr_nea.likelihood.capped import CappedFunction, largest_probability
@@ -217,6 +218,7 @@ def _boundaries(model: Model, coefficients: FloatArray) -> tuple[str, ...]:
     if "z" in values and "hazard_rate" in model.detection.name and values["z"].max() > _STEP_SHAPE:
         found.append("z")
     span = max(float(np.ptp(survey.mask.xy, axis=0).max()) for survey in model.surveys)
+    span *= likelihood_of(model).distances.stretch(coefficients, 0.25 * span)
     if "sigmak" not in model.parameters and "sigma" not in found and values["sigma"].max() > span:
         found.append("sigma")
     if model.individuals.is_mixture and _rarest(model, coefficients) < _HARDLY_ANY:
@@ -236,6 +238,9 @@ def _rarest(model: Model, coefficients: FloatArray) -> float:
 
 def _coarse(model: Model) -> int:
     """Every how many-th mask point is enough for a first search (1: all)."""
+    if model.metric_design is not None and model.metric_design.parameters:
+        # Measuring the distances takes most of the time, to few points or to all.
+        return 1
     n_points = sum(survey.mask.n_points for survey in model.surveys)
     spacing = max(survey.mask.spacing for survey in model.surveys)
     allowed = int((0.5 * first_sigma(model.surveys) / spacing) ** 2)
@@ -311,6 +316,8 @@ def maximise(
         several = thorough and model.individuals.variable == LATENT
         if several or not _is_maximum(best, search.full):
             best = search.look_elsewhere(best, begin[0], starts[1:_MOST_STARTS])
+        if "noneuc" in model.parameters:
+            best = search.over_friction(best)
         target, smoothing = search.full, None
         if search.penalties is not None:
             target, best, smoothing = _smooth(search.full, search.penalties, best)
@@ -381,6 +388,22 @@ class _Search:
             if self.thin(u)[0] < height - 1e-3:
                 again = self.climb((u, None))
                 best = again if again.value < best.value - 1e-9 else best
+        return best
+
+    def over_friction(self, best: _Point) -> _Point:
+        """Look for higher tops along each coefficient of friction, on both sides of 0.
+
+        The friction of a landscape and its inverse can fit nearly alike, and ways that switch make
+        several tops on one side. The other coefficients follow each value of the scan; distances
+        are measured once for each. Tops of the scan are climbed if they come near the best.
+        """
+        friction = self.full.likelihood.model.parameters["noneuc"].slice
+        for j in range(friction.start, friction.stop):
+            for u in other_tops(self.full, best.u, best.value, best.hessian, j):
+                top = _search(self.full, u, best.hessian, 1e-2)
+                if self.full(top)[0] < best.value - 1e-3:
+                    again = self.climb((top, best.hessian))
+                    best = again if again.value < best.value - 1e-9 else best
         return best
 
 

@@ -96,6 +96,7 @@ CHARTS = {
     "forest": lambda **o: plot.forest(model_table(), **o),
     "detection": lambda **o: plot.detection(fitted(), **o),
     "buffer": lambda **o: plot.buffer(fitted(), **o),
+    "spacing": lambda **o: plot.spacing(fitted(), **o),
 }
 
 
@@ -114,7 +115,7 @@ def bars(ax):
     return [a for a in ax.artists if a.get_gid() == NAME]
 
 
-# --- all pictures ---------------------------------------------------------------------------------
+# --- all pictures --------------------------------------------------------------------------------
 
 
 def test_every_function_is_tested_here():
@@ -181,7 +182,7 @@ def test_importing_the_package_does_not_import_matplotlib():
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-# --- layers ---------------------------------------------------------------------------------------
+# --- layers --------------------------------------------------------------------------------------
 
 
 def test_backgrounds_leave_the_limits_to_the_map():
@@ -216,7 +217,7 @@ def test_legends_and_colour_bars_stand_outside_the_map():
     assert not bar.get_tightbbox().overlaps(bars(ax)[0].get_window_extent())
 
 
-# --- traps and captures ---------------------------------------------------------------------------
+# --- traps and captures --------------------------------------------------------------------------
 
 
 def test_traps_have_sizes_by_effort_and_crosses_where_there_was_none():
@@ -281,7 +282,7 @@ def test_mean_positions_and_distances_count_every_detection():
     np.testing.assert_allclose(distances_to_mean(history), [1000, 1000, 2000])
 
 
-# --- rasters --------------------------------------------------------------------------------------
+# --- rasters -------------------------------------------------------------------------------------
 
 
 def test_mask_covariates_get_a_colour_bar_or_a_legend():
@@ -356,7 +357,7 @@ def test_all_probability_in_one_cell_can_be_outlined():
     assert lowest_inside(np.array([1.0, 0.0, 0.0]), 0.5) < 1.0
 
 
-# --- charts ---------------------------------------------------------------------------------------
+# --- charts --------------------------------------------------------------------------------------
 
 
 def test_detection_has_a_curve_and_a_band_for_each_level():
@@ -460,7 +461,7 @@ def test_a_narrow_buffer_is_advised_against():
     assert "advised" in words
 
 
-# --- backgrounds ----------------------------------------------------------------------------------
+# --- backgrounds ---------------------------------------------------------------------------------
 
 
 def test_borders_are_dashed_and_shared_lines_drawn_once():

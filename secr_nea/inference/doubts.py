@@ -9,9 +9,12 @@ from secr_nea.individuals import LATENT
 from secr_nea.inference.mask_check import BIAS_LIMIT, SPACING_LIMIT, check_mask, typical_sigma
 from secr_nea.inference.minimum_count import minimum_count
 from secr_nea.survey import Survey
+from secr_nea.traps import TrapArray
 
 FEW_ANIMALS = 6
 FEW_MOVERS = 3
+NARROW_SIGMA = 2.5
+LONG_RATIO = 3.0
 VAGUE_PMIX = 2.0  # standard error of the logit of a proportion
 
 
@@ -34,6 +37,7 @@ def doubts(estimate: Estimate) -> list[str]:
     if estimate.diagnosis.converged:
         found += _masks(estimate)
         found += _searches(estimate)
+        found += _narrow_arrays(estimate)
         found += _many_parameters(estimate)
         found += _smoothing(estimate)
         found += _mixture(estimate)
@@ -128,6 +132,47 @@ def _masks(estimate: Estimate) -> list[str]:
                 f"{SPACING_LIMIT * sigma:,.0f} m."
             )
     return found
+
+
+def _narrow_arrays(estimate: Estimate) -> list[str]:
+    """Arrays along one line: ranges across them are not seen."""
+    metric = estimate.model.metric
+    if metric is not None and metric.is_directed:
+        return []
+    found = []
+    sigma = typical_sigma(estimate)
+    for survey in estimate.model.surveys:
+        length, width = array_extent(survey.traps)
+        if width < NARROW_SIGMA * sigma and length > LONG_RATIO * width:
+            found.append(
+                f"The array of {survey.name!r} is {length / 1000.0:,.1f} km long and "
+                f"{width / 1000.0:,.1f} km wide, {width / sigma:.1f} sigma: if ranges are longer "
+                "along it than across, density is estimated too low (too high in the other case), "
+                "and the data hardly tell. Compare with distance=AnisotropicDistance() or "
+                "LeastCost(), and place some detectors farther to the sides next time."
+            )
+    return found
+
+
+def array_extent(traps: TrapArray) -> tuple[float, float]:
+    """Length and width of an array along its own axes, metres.
+
+    Parameters
+    ----------
+    traps : TrapArray
+
+    Returns
+    -------
+    float, float
+        Infinite with searches, or fewer than three traps that worked.
+    """
+    worked = traps.xy[traps.effort.sum(axis=1) > 0.0]
+    if traps.is_search.any() or len(worked) < 3:
+        return np.inf, np.inf
+    centred = worked - worked.mean(axis=0)
+    along = centred @ np.linalg.eigh(centred.T @ centred)[1]
+    width, length = np.ptp(along, axis=0)
+    return float(length), float(width)
 
 
 def _searches(estimate: Estimate) -> list[str]:

@@ -20,7 +20,24 @@ _FILLED = 0.75
 
 
 def typical_sigma(estimate: Estimate) -> float:
-    """Sigma in metres, averaged over traps by their effort (and over the mask).
+    """Sigma in straight metres, averaged over traps by their effort (and over the mask).
+
+    Parameters
+    ----------
+    estimate : Estimate
+
+    Returns
+    -------
+    float
+        With a metric of its own, how far apart in a straight line places about one sigma apart
+        are (the median over traps and mask points).
+    """
+    sigma = metric_sigma(estimate)
+    return likelihood_of(estimate.model).distances.straight(estimate.coefficients, sigma)
+
+
+def metric_sigma(estimate: Estimate) -> float:
+    """Sigma as the model measures distance, averaged over traps by their effort.
 
     Parameters
     ----------
@@ -39,7 +56,8 @@ def typical_sigma(estimate: Estimate) -> float:
         everyone = values[rows].reshape(-1, *survey.traps.effort.shape).mean(axis=0)
         total += float((everyone * survey.traps.effort).sum())
         weight += float(survey.traps.effort.sum())
-    log_factor, _ = mean_log_factors(likelihood_of(estimate.model), estimate.coefficients)
+    likelihood = likelihood_of(estimate.model)
+    log_factor, _ = mean_log_factors(likelihood, estimate.coefficients)
     return total / weight * float(np.exp(log_factor))
 
 

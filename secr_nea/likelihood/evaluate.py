@@ -6,17 +6,26 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from secr_nea._typing import FloatArray
 from secr_nea.detection import DetectionFunction
-from secr_nea.likelihood.blocks import BlockAdjoint, BlockInput, block_adjoint, block_sums
+from secr_nea.distances import Measured
+from secr_nea.likelihood.blocks import (
+    BlockAdjoint,
+    BlockInput,
+    BlockSums,
+    block_adjoint,
+    block_sums,
+)
 from secr_nea.likelihood.capped import CappedFunction, with_shares, without_shares
 from secr_nea.likelihood.center_effects import PLAIN, CenterEffects
 from secr_nea.likelihood.layout import Population, populations_of
+from secr_nea.likelihood.own_distances import OwnDistances
 from secr_nea.likelihood.population import POPULATION_TERMS, PopulationTerm, relative_terms
+from secr_nea.likelihood.separable import TOLERANCE
 from secr_nea.model import Model
 from secr_nea.parameters import sum_by_row
 from secr_nea.units import animals_per_cell
@@ -48,6 +57,20 @@ class State:
         return [flat[a:b] for a, b in pairwise(edges)]
 
 
+class _Forward(NamedTuple):
+    """The log-likelihood and what its derivatives need."""
+
+    value: float
+    sums: list[BlockSums]
+    animal_log: list[FloatArray]
+    terms: list[PopulationTerm]
+
+
+# With a larger derivative to the numbers detected, these are taken with a smaller tolerance, so
+# that what is left out changes no log-likelihood by 1e-10 (see the likelihood page).
+_STEEP = 5.0
+
+
 class Likelihood:
     """The log-likelihood of a model, with its data laid out for the kernels.
 
@@ -60,6 +83,8 @@ class Likelihood:
     model : Model
     populations : tuple of Population
         One per survey, or per survey and group.
+    distances : OwnDistances
+        By the model's metric.
     n_evaluations : int
         How often value or gradient were asked for.
     """
@@ -68,6 +93,7 @@ class Likelihood:
         self.model = model
         self.n_evaluations = 0
         self.populations: tuple[Population, ...] = populations_of(model)
+        self.distances = OwnDistances(model)
 
     def thinned(self, every: int) -> Likelihood:
         """A rough, cheap likelihood over every so many-th mask point, for a first search.
@@ -85,6 +111,7 @@ class Likelihood:
         thin.model = self.model
         thin.n_evaluations = 0
         thin.populations = tuple(item.thinned(every) for item in self.populations)
+        thin.distances = self.distances
         return thin
 
     def of_survey(self, b: int) -> list[int]:
@@ -168,14 +195,15 @@ class Likelihood:
         CenterEffects
         """
         location = self.model.location_effects
+        squared = self.distances.squared(coefficients, item)
         if location is None:
-            return PLAIN
+            return PLAIN if squared is None else CenterEffects(squared)
         at_points = log_density[item.density_rows] if len(item.density_rows) else log_density[:1]
         with np.errstate(all="ignore"):
             log_sigma, log_hazard = location.log_factors(
                 coefficients, item.survey, item.points, at_points
             )
-        return CenterEffects(None, log_sigma, log_hazard)
+        return CenterEffects(squared, log_sigma, log_hazard)
 
     def value(self, coefficients: FloatArray) -> float:
         """Log-likelihood.
@@ -191,21 +219,26 @@ class Likelihood:
         """
         self.n_evaluations += 1
         state = self.state(coefficients)
-        return self._forward(state)[0] if state.is_possible else -np.inf
+        return self._forward(state).value if state.is_possible else -np.inf
 
-    def _forward(self, state: State) -> tuple[float, list[FloatArray], list[PopulationTerm]]:
+    def _forward(self, state: State, tolerance: float = TOLERANCE) -> _Forward:
         """Log-likelihood, log sums of the animals and number terms of each population."""
-        sums = state.nested(block_sums(state.flat, self.function))
+        sums = block_sums(state.flat, self.function, tolerance)
+        nested = state.nested(sums)
         total = self.constant
         logs = []
-        for item, parts in zip(self.populations, sums, strict=True):
+        for item, parts in zip(self.populations, nested, strict=True):
             logs.append(item.animal_log([part.animal_log for part in parts]))
             total += float(logs[-1][item.members].sum())
         terms = self._terms(
-            state, [np.sum([part.detected for part in parts], axis=0) for parts in sums]
+            state, [np.sum([part.detected for part in parts], axis=0) for parts in nested]
         )
         total += sum(term.value for term in terms)
-        return (total if np.isfinite(total) else -np.inf), logs, terms
+        steepest = max(float(np.abs(one.d_detected).max(initial=0.0)) for one in terms)
+        if _STEEP < steepest < np.inf and tolerance == TOLERANCE:
+            # The number detected is needed with more digits than the Poisson term needs.
+            return self._forward(state, TOLERANCE / steepest)
+        return _Forward(total if np.isfinite(total) else -np.inf, sums, logs, terms)
 
     def _terms(self, state: State, detected: list[FloatArray]) -> list[PopulationTerm]:
         """How the number of animals of each population enters."""
@@ -213,10 +246,13 @@ class Likelihood:
         if self.model.is_relative:
             return relative_terms(numbers, detected)
         term = POPULATION_TERMS[self.model.population]
-        return [
-            term(number, seen, float(sum(np.exp(i.log_weight).sum() for i in inputs)))
-            for number, seen, inputs in zip(numbers, detected, state.inputs, strict=True)
+        expected = [
+            float(sum(np.exp(i.log_weight).sum() for i in inputs))
+            if self.model.population == "binomial"
+            else np.nan
+            for inputs in state.inputs
         ]
+        return [term(*given) for given in zip(numbers, detected, expected, strict=True)]
 
     def value_and_gradient(self, coefficients: FloatArray) -> tuple[float, FloatArray]:
         """Log-likelihood and its exact derivative to every coefficient.
@@ -237,12 +273,13 @@ class Likelihood:
         state = self.state(coefficients)
         if not state.is_possible:
             return -np.inf, nowhere
-        value, logs, terms = self._forward(state)
+        value, sums, logs, terms = self._forward(state)
         if not np.isfinite(value):
             return -np.inf, nowhere
         adjoints = block_adjoint(
             state.flat,
             self.function,
+            sums,
             [log[b.animals] for item, log in self._each(logs) for b in item.blocks],
             [term.d_detected for item, term in self._each(terms) for _ in item.blocks],
         )
@@ -311,14 +348,21 @@ class Likelihood:
         d_log = np.zeros(len(density.rows))
         for item, part in zip(self.populations, d_log_density, strict=True):
             if part is not None:
-                d_log += sum_by_row(item.density_rows, part, len(density.rows))
+                if len(density.rows) == 1:
+                    d_log += part.sum()
+                else:
+                    d_log += sum_by_row(item.density_rows, part, len(density.rows))
         gradient[density.slice] = density.pull_back(
             coefficients, d_log / density.values(coefficients)
         )
         return gradient
 
     def pull_back_classes(
-        self, coefficients: FloatArray, p: int, adjoints: list[BlockAdjoint]
+        self,
+        coefficients: FloatArray,
+        p: int,
+        adjoints: list[BlockAdjoint],
+        measured: Measured | None = None,
     ) -> FloatArray:
         """The part of `pull_back` through detection and class proportions, of one population.
 
@@ -329,6 +373,8 @@ class Likelihood:
             Which population.
         adjoints : list of BlockAdjoint
             One for each of its blocks.
+        measured : Measured, optional
+            Distances to the points of the adjoints; those to the mask points by default.
 
         Returns
         -------
@@ -348,6 +394,7 @@ class Likelihood:
             model.mixing.pull_back(coefficients, d_share, gradient)
         if model.location_effects is not None:
             self._pull_back_effects(coefficients, item, adjoints, gradient)
+        self.distances.pull_back(coefficients, item, adjoints, measured, gradient)
         return gradient
 
     def _pull_back_effects(

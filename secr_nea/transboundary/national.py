@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -13,14 +12,12 @@ from secr_nea._typing import BoolArray, FloatArray
 from secr_nea.captures import CaptureHistory
 from secr_nea.errors import SecrError, SecrWarning
 from secr_nea.estimate import Estimate
-from secr_nea.individuals import LATENT
 from secr_nea.inference.density import point_density
+from secr_nea.inference.variants import variant
 from secr_nea.likelihood import likelihood_of
 from secr_nea.likelihood.points import detection_probability
-from secr_nea.location_effects import is_location_word
 from secr_nea.mask import HabitatMask
 from secr_nea.maximise import maximise
-from secr_nea.model import Model
 from secr_nea.survey import Survey
 from secr_nea.transboundary.sides import NEAR, Sides
 from secr_nea.units import animals_per_cell
@@ -68,7 +65,7 @@ def expected_detected(estimate: Estimate, b: int, sides: Sides) -> FloatArray | 
             continue
         surveys = list(model.surveys)
         surveys[b] = _unseen(item, chosen)
-        other = _rebuilt(model, surveys)
+        other = variant(model, surveys)
         if other.coefficient_names != model.coefficient_names:
             return None
         p = detection_probability(likelihood_of(other), estimate.coefficients, b)
@@ -93,28 +90,6 @@ def _survey(item: Survey, captures: CaptureHistory, mask: HabitatMask) -> Survey
             name=item.name,
             covariates=item.covariates,
             occasion_covariates=item.occasion_covariates,
-        )
-
-
-def _rebuilt(model: Model, surveys: Sequence[Survey]) -> Model:
-    """The same formulas for other surveys."""
-    individuals = model.individuals
-    word: str | int | None = individuals.variable or None
-    if word == LATENT:
-        word = individuals.n_levels
-    fixed = {name.split("[")[0]: p.fixed for name, p in model.parameters.items()}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", SecrWarning)
-        return Model(
-            surveys,
-            detection=model.detection,
-            fixed={name: value for name, value in fixed.items() if value is not None},
-            links={n: word for n, word in model.links.items() if not is_location_word(n)},
-            population=model.population,
-            classes=None if individuals.grouped else word,
-            groups=str(word) if individuals.grouped else None,
-            smallest_sigma=model.smallest_sigma,
-            **dict(model.formulas),
         )
 
 
@@ -195,7 +170,7 @@ def _own_number(
     with warnings.catch_warnings():
         # few animals on one side are what the table is about
         warnings.simplefilter("ignore", SecrWarning)
-        fitted = maximise(_rebuilt(estimate.model, [own]), progress=False)
+        fitted = maximise(variant(estimate.model, [own]), progress=False)
         reason = inference.unearned(fitted)
         if reason:
             return {"message": reason}
