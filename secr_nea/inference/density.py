@@ -203,7 +203,8 @@ def density_surface(
     z = z_value(level)
     se = np.abs(link.slope(point.predictor)) * point.predictor_se
     if link.name == "log":
-        se = point.value * np.sqrt(np.expm1(point.predictor_se**2))
+        with np.errstate(over="ignore"):  # infinite where hardly anything is known
+            se = point.value * np.sqrt(np.expm1(point.predictor_se**2))
     known = np.where(np.isnan(point.predictor_se), np.nan, point.value)
     layers = {
         "density": known,
