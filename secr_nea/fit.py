@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from secr_nea import inference
+from secr_nea import inference, resampling
 from secr_nea._typing import FloatArray, PathLike
 from secr_nea.detection import DetectionFunction
+from secr_nea.distances import Metric
 from secr_nea.errors import ModelError, SecrWarning
 from secr_nea.estimate import Estimate
 from secr_nea.inference.doubts import doubts
@@ -22,6 +23,7 @@ from secr_nea.model import Model
 from secr_nea.report import write_report
 from secr_nea.results_text import result_html, result_text
 from secr_nea.survey import Survey
+from secr_nea.transboundary import Transboundary, transboundary
 
 if TYPE_CHECKING:
     import xarray
@@ -136,6 +138,91 @@ class FitResult(Estimate):
         """Where an animal lives; see `secr_nea.inference.activity_center`."""
         return inference.activity_center(self, animal, survey=survey)
 
+    def activity_centers(self, *, survey: str | None = None) -> xarray.Dataset:
+        """Where all detected animals live; see `secr_nea.inference.activity_centers`."""
+        return inference.activity_centers(self, survey=survey)
+
+    def activity_shares(
+        self, region: Any, *, by: str | None = None, survey: str | None = None
+    ) -> pd.DataFrame:
+        """Share of each animal's centre by region; see `secr_nea.inference.activity_shares`."""
+        return inference.activity_shares(self, region, by=by, survey=survey)
+
+    def expected_use(
+        self, *, animal: str | None = None, survey: str | None = None, group: str | None = None
+    ) -> xarray.DataArray:
+        """How much each place is used; see `secr_nea.inference.expected_use`."""
+        return inference.expected_use(self, animal=animal, survey=survey, group=group)
+
+    def transboundary(self, countries: Any, **options: Any) -> Transboundary:
+        """What both sides of a border ask for; see `secr_nea.transboundary`."""
+        return transboundary(self, countries, **options)
+
+    def profile_interval(
+        self,
+        what: str | Sequence[str] = "density",
+        *,
+        newdata: pd.DataFrame | Mapping[str, Any] | None = None,
+        region: Any = None,
+        by: str | None = None,
+        survey: str | None = None,
+        level: float = 0.95,
+    ) -> pd.DataFrame:
+        """Profile-likelihood intervals; see `secr_nea.inference.profile_interval`."""
+        return inference.profile_interval(
+            self, what, newdata=newdata, region=region, by=by, survey=survey, level=level
+        )
+
+    def bootstrap(
+        self,
+        what: str | Sequence[str] | Mapping[str, resampling.Derived] = "density",
+        *,
+        n_replicates: int = 200,
+        seed: resampling.Seed = 1,
+        newdata: pd.DataFrame | Mapping[str, Any] | None = None,
+        region: Any = None,
+        by: str | None = None,
+        survey: str | None = None,
+        progress: bool = True,
+    ) -> resampling.Bootstrap:
+        """Estimates of simulated surveys; see `secr_nea.resampling.bootstrap`."""
+        return resampling.bootstrap(
+            self,
+            what,
+            n_replicates=n_replicates,
+            seed=seed,
+            newdata=newdata,
+            region=region,
+            by=by,
+            survey=survey,
+            progress=progress,
+        )
+
+    def goodness_of_fit(
+        self,
+        *,
+        n_replicates: int = 200,
+        seed: resampling.Seed = 1,
+        refits: str = "step",
+        progress: bool = True,
+    ) -> resampling.GoodnessOfFit:
+        """Monte Carlo tests of the fit; see `secr_nea.resampling.goodness_of_fit`."""
+        return resampling.goodness_of_fit(
+            self, n_replicates=n_replicates, seed=seed, refits=refits, progress=progress
+        )
+
+    def residuals(self, *, survey: str | None = None) -> pd.DataFrame:
+        """Residuals of each detector; see `secr_nea.inference.detector_residuals`."""
+        return inference.detector_residuals(self, survey=survey)
+
+    def score_test(self, **formulas: str) -> inference.NestedTest:
+        """Whether more terms would help; see `secr_nea.inference.score_test`."""
+        return inference.score_test(self, **formulas)
+
+    def sensitivity(self, **scenarios: Any) -> pd.DataFrame:
+        """The same model with other masks and data; see `secr_nea.inference.sensitivity`."""
+        return inference.sensitivity(self, **scenarios)
+
     def report(
         self,
         folder: PathLike,
@@ -145,10 +232,20 @@ class FitResult(Estimate):
         title: str | None = None,
         note: str | None = None,
         level: float = 0.95,
+        public: bool = False,
+        **tables: Any,
     ) -> Path:
-        """Write a results folder; see `secr_nea.report.write_report`."""
+        """Write a results folder; see `secr_nea.report.write_report` for what it may hold."""
         return write_report(
-            self, folder, regions=region, by=by, title=title, note=note, level=level
+            self,
+            folder,
+            regions=region,
+            by=by,
+            title=title,
+            note=note,
+            level=level,
+            public=public,
+            **tables,
         )
 
     def __repr__(self) -> str:
@@ -175,6 +272,7 @@ def fit(
     classes: str | int | None = None,
     groups: str | None = None,
     smallest_sigma: float | None = None,
+    distance: Metric | None = None,
     start: Estimate | Mapping[str, float] | None = None,
     progress: bool = True,
     **formulas: str,
@@ -200,6 +298,10 @@ def fit(
         Complete animal covariate whose levels have densities of their own.
     smallest_sigma : float, metres, optional
         Smallest plausible sigma: integrals over searches are exact down to it; see `Model`.
+    distance : Metric, optional
+        How distances are measured, straight by default: ``LeastCost(...)``,
+        ``CommuteDistance(...)``, ``AnisotropicDistance()`` or ``GivenDistance(matrix)``. A formula
+        for ``noneuc`` (friction of the cells, by mask covariates) alone asks for ``LeastCost()``.
     start : FitResult or mapping of coefficient name to float, optional
         Where to start; coefficients are matched by name, so a simpler fit will do.
     progress : bool
@@ -231,7 +333,7 @@ def fit(
     """
     if isinstance(surveys, Model):
         given = bool(formulas or fixed or links or classes or groups or smallest_sigma)
-        given |= population != "poisson"
+        given |= population != "poisson" or distance is not None
         if given or detection != "hazard_half_normal":
             raise ModelError("A Model is complete; give formulas and options when building it.")
         model = surveys
@@ -245,6 +347,7 @@ def fit(
             classes=classes,
             groups=groups,
             smallest_sigma=smallest_sigma,
+            distance=distance,
             **formulas,
         )
     if isinstance(start, Estimate):

@@ -11,20 +11,19 @@ from scipy import optimize
 from tqdm import tqdm
 
 from secr_nea._typing import BoolArray, FloatArray
+from secr_nea.boundaries import boundaries
 from secr_nea.diagnosis import FLAT_SE, Diagnosis, verdict
 from secr_nea.errors import FitError
 from secr_nea.estimate import Estimate
+from secr_nea.friction_scan import other_tops
 from secr_nea.individuals import LATENT
 from secr_nea.likelihood import Likelihood, likelihood_of
-from secr_nea.likelihood.capped import CappedFunction, largest_probability
 from secr_nea.model import Model
 from secr_nea.smoothing import Penalties, Smoothing
 from secr_nea.start import chained_start, crude_starts, first_sigma
 
 _GAIN = 1e-6  # log-likelihood that may be left at a maximum
 _MOST_STARTS = 6
-_HARDLY_ANY = 1e-3  # a class with a smaller share of the animals is empty
-_STEP_SHAPE = 30.0  # a hazard-rate with a larger z is a step: all or nothing
 _COARSE_POINTS = 3000  # a larger mask is first tried at about this many points
 
 
@@ -206,36 +205,11 @@ def _covariance(point: _Point, names: tuple[str, ...]) -> tuple[FloatArray, Bool
     return covariance, flat, True
 
 
-def _boundaries(model: Model, coefficients: FloatArray) -> tuple[str, ...]:
-    """Real parameters at the edge of what is possible."""
-    found = []
-    values = dict(
-        zip(model.detection.parameters, model.detection_values(coefficients), strict=True)
-    )
-    if "g0" in values and values["g0"].max() > 0.9999:
-        found.append("g0")
-    if "z" in values and "hazard_rate" in model.detection.name and values["z"].max() > _STEP_SHAPE:
-        found.append("z")
-    span = max(float(np.ptp(survey.mask.xy, axis=0).max()) for survey in model.surveys)
-    if "sigmak" not in model.parameters and "sigma" not in found and values["sigma"].max() > span:
-        found.append("sigma")
-    if model.individuals.is_mixture and _rarest(model, coefficients) < _HARDLY_ANY:
-        found.append("pmix")
-    likelihood = likelihood_of(model)
-    if isinstance(likelihood.function, CappedFunction):
-        items = likelihood.state(coefficients).flat
-        if max(largest_probability(item, likelihood.function) for item in items) > 0.9999:
-            found.append(model.detection.amplitude)
-    return tuple(found)
-
-
-def _rarest(model: Model, coefficients: FloatArray) -> float:
-    """Proportion of the rarest class in any survey."""
-    return float(model.class_proportions(coefficients).min())
-
-
 def _coarse(model: Model) -> int:
     """Every how many-th mask point is enough for a first search (1: all)."""
+    if model.metric_design is not None and model.metric_design.parameters:
+        # Measuring the distances takes most of the time, to few points or to all.
+        return 1
     n_points = sum(survey.mask.n_points for survey in model.surveys)
     spacing = max(survey.mask.spacing for survey in model.surveys)
     allowed = int((0.5 * first_sigma(model.surveys) / spacing) ** 2)
@@ -286,8 +260,8 @@ def maximise(
     began = time.perf_counter()
     if not any(survey.n_animals for survey in model.surveys):
         raise FitError(
-            "No animal was detected, so nothing can be estimated. Report the effort and plan a "
-            "larger survey."
+            "No animal was detected, so nothing can be estimated. Report the effort and the "
+            "detection rate with its upper limit (minimum_count), and plan a larger survey."
         )
     if not model.n_coefficients:
         raise FitError(
@@ -311,6 +285,8 @@ def maximise(
         several = thorough and model.individuals.variable == LATENT
         if several or not _is_maximum(best, search.full):
             best = search.look_elsewhere(best, begin[0], starts[1:_MOST_STARTS])
+        if "noneuc" in model.parameters:
+            best = search.over_friction(best)
         target, smoothing = search.full, None
         if search.penalties is not None:
             target, best, smoothing = _smooth(search.full, search.penalties, best)
@@ -381,6 +357,22 @@ class _Search:
             if self.thin(u)[0] < height - 1e-3:
                 again = self.climb((u, None))
                 best = again if again.value < best.value - 1e-9 else best
+        return best
+
+    def over_friction(self, best: _Point) -> _Point:
+        """Look for higher tops along each coefficient of friction, on both sides of 0.
+
+        The friction of a landscape and its inverse can fit nearly alike, and ways that switch make
+        several tops on one side. The other coefficients follow each value of the scan; distances
+        are measured once for each. Tops of the scan are climbed if they come near the best.
+        """
+        friction = self.full.likelihood.model.parameters["noneuc"].slice
+        for j in range(friction.start, friction.stop):
+            for u in other_tops(self.full, best.u, best.value, best.hessian, j):
+                top = _search(self.full, u, best.hessian, 1e-2)
+                if self.full(top)[0] < best.value - 1e-3:
+                    again = self.climb((top, best.hessian))
+                    best = again if again.value < best.value - 1e-9 else best
         return best
 
 
@@ -461,7 +453,7 @@ def _estimate(target: _Scaled, point: _Point, evaluations: int, seconds: float) 
     converged = bool(np.isfinite(point.value) and abs(left) < _GAIN and flat_slope < 1e-4)
     names = tuple(np.array(model.coefficient_names, dtype=object)[flat])
     coefficients = point.u / target.scale
-    boundary = _boundaries(model, coefficients)
+    boundary = boundaries(model, coefficients)
     coefficients.setflags(write=False)
     scaled = covariance / np.outer(target.scale, target.scale)
     scaled.setflags(write=False)

@@ -17,6 +17,7 @@ from secr_nea.detection import (
     detection_function,
 )
 from secr_nea.detection_design import DetectionDesign
+from secr_nea.distances import Metric
 from secr_nea.effective_area import EffectiveArea
 from secr_nea.errors import ModelError, SecrWarning
 from secr_nea.formula import as_text, design
@@ -39,6 +40,7 @@ from secr_nea.location_effects import (
     check_location_words,
     is_location_word,
 )
+from secr_nea.metric_design import METRIC_WORDS, MetricDesign, chosen_metric, grounds_of
 from secr_nea.mixing import Mixing
 from secr_nea.model_checks import check_area, check_capped, check_relative, check_searches
 from secr_nea.parameter_names import check_names
@@ -80,13 +82,19 @@ class Model:
         Smallest plausible sigma: integrals over searched areas and transects are exact down to it.
         By default half of the spread of the detections of each animal (a quarter, where detection
         is not half-normal), at least half of the mask spacing.
+    distance : Metric, optional
+        How distances are measured, straight by default: ``LeastCost(...)``,
+        ``CommuteDistance(...)``, ``AnisotropicDistance()`` or ``GivenDistance(matrix)``. A formula
+        for ``noneuc`` alone asks for ``LeastCost()``.
     **formulas : str
         Formula of each real parameter, ``"~ 1"`` unless given: ``D`` (animals per 100 km2), the
         parameters of the detection function (``lambda0`` or ``g0`` per unit effort, ``sigma`` in
         metres, ``z``, ``w``), or ``a0`` (km2 per unit effort) in place of the amplitude, and
         ``sigmak`` (sigma = 10,000 sigmak / sqrt(D)) in place of sigma. ``lambda0_location`` (or
         ``a0_location``) and ``sigma_location`` are factors by the mask covariates at the activity
-        centre; their intercept is that of ``lambda0`` and ``sigma``. For
+        centre; their intercept is that of ``lambda0`` and ``sigma``. ``noneuc`` is the friction
+        of the cells for least-cost and commute distances, by mask covariates; its intercept is
+        that of ``sigma``. For
         searches ``lambda0`` is the expected number of detections, per unit effort, of an animal
         whose whole range is searched; with ``"~ detector"`` cameras and searches have their own.
 
@@ -98,6 +106,8 @@ class Model:
         ``D`` first, then the detection parameters in the order of the detection function.
     population : str
     smallest_sigma : float, metres
+    metric : Metric or None
+        None for straight distances.
 
     Raises
     ------
@@ -123,6 +133,7 @@ class Model:
         classes: str | int | None = None,
         groups: str | None = None,
         smallest_sigma: float | None = None,
+        distance: Metric | None = None,
         **formulas: str,
     ) -> None:
         self.surveys = as_surveys(surveys)
@@ -138,8 +149,16 @@ class Model:
             if smallest_sigma is None
             else _checks.positive(smallest_sigma, "smallest_sigma")
         )
-        names = self._parameter_names({*formulas, *held}, classes, {*held, *(links or {})})
+        unusual = {*held, *(links or {})}
+        self.metric = chosen_metric(distance, {*formulas}, unusual)
+        self._grounds = grounds_of(self.metric, self.surveys) if self.metric else ()
+        names = self._parameter_names({*formulas, *held}, classes, unusual)
         check_searches(self.surveys, self.detection, names)
+        if self.metric is not None and "esa" in names:
+            raise ModelError(
+                "esa as a parameter rests on straight distances; with distance= give a formula for "
+                f"{self.detection.amplitude} (the area is effective_sampling_area() of the fit)."
+            )
         check_names(names, {*formulas, *held, *(links or {})}, self.detection)
         check_relative(population, {*formulas}, held, links or {})
         both = sorted(set(formulas) & set(held))
@@ -198,7 +217,8 @@ class Model:
         place = [w for words in LOCATION_WORDS for w in words if w in given]
         density = () if self.population == "conditional" and "D" not in given else ("D",)
         mixing = () if classes is None else ("pmix",)
-        return (*density, *own, *place, *mixing)
+        metric = () if self.metric is None else self.metric.parameter_names(given)
+        return (*density, *own, *place, *metric, *mixing)
 
     def _animal_covariates(self, *levels: str | int | None) -> list[str]:
         """Animal covariates that formulas of detection may use: in the conditional likelihood."""
@@ -210,7 +230,7 @@ class Model:
 
     def _detection_variables(self, classes: str | int | None, groups: str | None) -> list[str]:
         """Variables that the formulas of detection use."""
-        elsewhere = ("D", "pmix", *LOCATION_WORDS[0], *LOCATION_WORDS[1])
+        elsewhere = ("D", "pmix", *LOCATION_WORDS[0], *LOCATION_WORDS[1], *METRIC_WORDS)
         formulas = [text for name, text in self.formulas.items() if name not in elsewhere]
         own = [LATENT] if isinstance(classes, int) else [n for n in (classes, groups) if n]
         available = [
@@ -230,13 +250,14 @@ class Model:
         parameters: dict[str, Parameter] = {}
         start = 0
         for name in names:
-            frame = self._frame_of(name)
+            frame = self.frame_of(name)
             for key in self._keys(name):
                 chosen = link(self.links[name])
                 if name in held:
                     made = fixed_parameter(key, chosen, held[name], len(frame), start)
                 else:
-                    relative = is_location_word(name) or (name == "D" and not self.has_density)
+                    no_level = name == "noneuc" or (name == "D" and not self.has_density)
+                    relative = is_location_word(name) or no_level
                     terms = design(self.formulas[name], frame, name, relative=relative)
                     made = estimated_parameter(key, chosen, terms, start)
                 parameters[key] = made
@@ -249,8 +270,19 @@ class Model:
             return (name,)
         return tuple(f"pmix[{level}]" for level in self.individuals.levels[1:])
 
-    def _frame_of(self, name: str) -> pd.DataFrame:
-        """Data of a parameter's formula: mask points, surveys, or traps and occasions."""
+    def frame_of(self, name: str) -> pd.DataFrame:
+        """Data of a parameter's formula: mask points, surveys, or traps and occasions.
+
+        Parameters
+        ----------
+        name : str
+            Real parameter.
+
+        Returns
+        -------
+        DataFrame
+            The variables that the formula uses (and, for detection, those of other formulas).
+        """
         if name == "D":
             return density_frame(
                 self.surveys, self._density_variables(), self.location, groups=self.individuals
@@ -258,8 +290,12 @@ class Model:
         if is_location_word(name):
             variables = variables_of([self.formulas[name]], density_names(self.surveys))
             return density_frame(self.surveys, variables, self.location)
-        if name == "pmix":
-            variables = variables_of([self.formulas.get("pmix", "~ 1")], survey_names(self.surveys))
+        if name == "noneuc":
+            cells = [ground.cells for ground in self._grounds if ground.cells is not None]
+            variables = variables_of([self.formulas[name]], density_names(self.surveys, cells))
+            return density_frame(self.surveys, variables, self.location, cells)
+        if name == "pmix" or name in METRIC_WORDS:
+            variables = variables_of([self.formulas.get(name, "~ 1")], survey_names(self.surveys))
             return survey_frame(self.surveys, variables)
         return self.detection_rows.frame
 
@@ -328,6 +364,13 @@ class Model:
     def detection_values(self, coefficients: FloatArray) -> tuple[FloatArray, ...]:
         """Each detection parameter at each row of `detection_rows`: `DetectionDesign.natural`."""
         return self.detection_design.natural(coefficients)
+
+    @cached_property
+    def metric_design(self) -> MetricDesign | None:
+        """Distances from coefficients, and their derivatives; None for straight distances."""
+        if self.metric is None:
+            return None
+        return MetricDesign.of(self.metric, self._grounds, self.parameters)
 
     @property
     def coefficient_names(self) -> tuple[str, ...]:

@@ -24,6 +24,9 @@ DEFAULT_LINKS = {
     "w": "log",
     "pmix": "logit",
     "sigmak": "log",
+    "noneuc": "log",
+    "stretch_east": "identity",
+    "stretch_northeast": "identity",
 }
 """Link of each parameter unless the user says otherwise."""
 
@@ -41,6 +44,9 @@ UNITS = {
     "lambda0_location": "times lambda0",
     "a0_location": "times a0",
     "sigma_location": "times sigma",
+    "noneuc": "friction",
+    "stretch_east": "log ratio",
+    "stretch_northeast": "log ratio",
 }
 """Unit of each parameter on its natural scale."""
 
@@ -200,7 +206,7 @@ def estimated_parameter(name: str, link: Link, design: Design, start: int) -> Pa
     Parameter
     """
     matrix = design.matrix
-    if name == "D" or name.endswith("_location"):
+    if name in ("D", "noneuc") or name.endswith("_location"):
         # Mask points mostly differ: looking for repeated rows costs more than it saves.
         if matrix.shape[1] == 1 and np.ptp(matrix) == 0.0:
             return Parameter(

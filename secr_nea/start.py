@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -11,7 +12,10 @@ from secr_nea._typing import FloatArray
 from secr_nea.detection import DetectionFunction, whole_range
 from secr_nea.frames import DETECTOR_WORD
 from secr_nea.individuals import LATENT
+from secr_nea.likelihood import likelihood_of
+from secr_nea.likelihood.center_effects import FARTHEST_SQUARED
 from secr_nea.location_effects import is_location_word
+from secr_nea.metric_design import METRIC_WORDS
 from secr_nea.model import Model
 from secr_nea.parameters import Parameter
 from secr_nea.quadrature import quadrature
@@ -20,6 +24,9 @@ from secr_nea.survey import Survey
 from secr_nea.units import DENSITY_AREA_KM2, M2_PER_KM2, SIGMA_AT_UNIT_DENSITY
 
 _COARSE_POINTS = 400
+FIRST_FRICTION = 0.3
+"""Size of a friction coefficient at the start, for a covariate of root mean square 1."""
+_MOST_SIGNED = 3  # coefficients whose signs are tried in all combinations
 
 
 def first_sigma(surveys: Sequence[Survey]) -> float:
@@ -69,7 +76,9 @@ def shape_scale(function: DetectionFunction) -> tuple[float, float | None]:
     return float(np.sqrt(2.0 / mean_square)), shape.start
 
 
-def natural_start(model: Model, sigma: float) -> dict[str, float]:
+def natural_start(
+    model: Model, sigma: float, distances: Sequence[FloatArray | None] = ()
+) -> dict[str, float]:
     """Natural-scale starting values of every parameter for a given half-normal scale.
 
     The amplitude is such that the expected number of detections per detected animal is the one
@@ -80,6 +89,8 @@ def natural_start(model: Model, sigma: float) -> dict[str, float]:
     model : Model
     sigma : float, metres
         Scale of movement as for a half-normal.
+    distances : sequence of float64 arrays, each (n_traps, n_points), m^2, optional
+        Squared distances of each survey by the metric of the model; straight ones by default.
 
     Returns
     -------
@@ -97,7 +108,7 @@ def natural_start(model: Model, sigma: float) -> dict[str, float]:
     for key, parameter in model.parameters.items():
         if parameter.fixed is not None and key not in ("a0", "esa"):
             start[key] = parameter.fixed
-    hazards, areas = _unit_exposure(model, start, _relative_rates(model, start))
+    hazards, areas = _unit_exposure(model, start, distances, _relative_rates(model, start))
     n_animals = sum(survey.n_animals for survey in model.surveys)
     n_detections = sum(survey.n_detections for survey in model.surveys)
     if function.amplitude not in start:
@@ -146,7 +157,7 @@ def _relative_rates(model: Model, start: Mapping[str, float]) -> dict[str, float
     number, exposure = {}, {}
     for kind in kinds:
         alone = dict.fromkeys(kinds, 0.0) | {kind: 1.0}
-        hazards, areas = _unit_exposure(model, start, alone)
+        hazards, areas = _unit_exposure(model, start, (), alone)
         exposure[kind] = sum(float(h.sum()) * a for h, a in zip(hazards, areas, strict=True))
         number[kind] = sum(_detections_by(survey, kind) for survey in model.surveys)
     if min(exposure.values()) <= 0.0:
@@ -172,7 +183,10 @@ def _detections_by(survey: Survey, kind: str) -> float:
 
 
 def _unit_exposure(
-    model: Model, start: Mapping[str, float], relative: Mapping[str, float]
+    model: Model,
+    start: Mapping[str, float],
+    distances: Sequence[FloatArray | None],
+    relative: Mapping[str, float],
 ) -> tuple[list[FloatArray], list[float]]:
     """Total exposure of sparse mask points for an amplitude of 1, and the area of each point.
 
@@ -180,11 +194,15 @@ def _unit_exposure(
     """
     hazards, areas = [], []
     values = [np.full((1, 1), start[name]) for name in model.detection.shape.parameters]
-    for survey in model.surveys:
+    for b, survey in enumerate(model.surveys):
         step = max(1, survey.mask.n_points // _COARSE_POINTS)
         xy = survey.mask.xy[::step]
         sites, effort = _unit_sites(model, survey, [value[0] for value in values], relative)
-        d2 = ((sites[:, None, :] - xy[None, :, :]) ** 2).sum(axis=2)
+        measured = distances[b] if len(distances) else None
+        if measured is None:
+            d2 = ((sites[:, None, :] - xy[None, :, :]) ** 2).sum(axis=2)
+        else:
+            d2 = np.minimum(measured[:, ::step], FARTHEST_SQUARED)
         with np.errstate(all="ignore"):
             hazards.append(effort @ np.exp(model.detection.shape.log_value(d2, *values)))
         areas.append(survey.mask.cell_area * survey.mask.n_points / len(xy))
@@ -241,7 +259,8 @@ def _nearest(parameter: Parameter, value: float) -> FloatArray:
 def coefficients_of(model: Model, natural: Mapping[str, float]) -> FloatArray:
     """Coefficients at which every parameter has the same value everywhere.
 
-    An amplitude whose formula has ``detector`` follows the detections of each kind.
+    Those of the metric stay 0. An amplitude whose formula has ``detector`` follows the detections
+    of each kind.
 
     Parameters
     ----------
@@ -255,7 +274,8 @@ def coefficients_of(model: Model, natural: Mapping[str, float]) -> FloatArray:
     """
     start = np.zeros(model.n_coefficients)
     for name, parameter in model.parameters.items():
-        if parameter.fixed is None and not (name == "D" and model.is_relative):
+        is_relative = name == "D" and model.is_relative
+        if parameter.fixed is None and name not in METRIC_WORDS and not is_relative:
             start[parameter.slice] = _nearest(parameter, natural[name])
     relative = _relative_rates(model, natural)
     for parameter in _amplitudes_by_kind(model) if relative else []:
@@ -287,11 +307,59 @@ def crude_starts(model: Model) -> list[FloatArray]:
     -------
     list of float64 arrays, each (n_coefficients,)
     """
-    sigma = first_sigma(model.surveys)
     starts = [
-        coefficients_of(model, natural_start(model, factor * sigma)) for factor in (1.0, 0.6, 1.7)
+        _crude_start(model, factor, metric)
+        for factor in (1.0, 0.6, 1.7)
+        for metric in metric_starts(model)
     ]
     return starts if model.individuals.variable != LATENT else _unlike_classes(model, starts[0])
+
+
+def metric_starts(model: Model) -> list[FloatArray]:
+    """Starts of the coefficients of a metric, the others 0: both signs of each friction.
+
+    Where friction is the same everywhere many ways are equally long, and the likelihood has a
+    kink; so no search begins there.
+
+    Parameters
+    ----------
+    model : Model
+
+    Returns
+    -------
+    list of float64 arrays, each (n_coefficients,)
+    """
+    start = np.zeros(model.n_coefficients)
+    if "noneuc" not in model.parameters:
+        return [start]
+    friction = model.parameters["noneuc"]
+    size = np.sqrt(np.einsum("ij,ij->j", friction.rows, friction.rows) / len(friction.rows))
+    n = friction.n_coefficients
+    signs = [(1.0,) * n, (-1.0,) * n]
+    if n <= _MOST_SIGNED:
+        signs = list(itertools.product((1.0, -1.0), repeat=n))
+    starts = []
+    for sign in signs:
+        trial = start.copy()
+        trial[friction.slice] = FIRST_FRICTION * np.array(sign) / size / np.sqrt(n)
+        starts.append(trial)
+    return starts
+
+
+def _crude_start(model: Model, factor: float, metric: FloatArray) -> FloatArray:
+    """Start with a multiple of the movements seen, measured as the model measures distance."""
+    sigma = factor * first_sigma(model.surveys)
+    if model.metric is None:
+        return coefficients_of(model, natural_start(model, sigma))
+    likelihood = likelihood_of(model)
+    distances = [
+        None if measured is None else measured.squared
+        for measured in (
+            likelihood.distances.measured(metric, b) for b in range(len(model.surveys))
+        )
+    ]
+    sigma *= likelihood.distances.stretch(metric, sigma)
+    return coefficients_of(model, natural_start(model, sigma, distances)) + metric
 
 
 def _unlike_classes(model: Model, start: FloatArray) -> list[FloatArray]:

@@ -156,7 +156,7 @@ def covariate_frame(estimate: Estimate, parameter: Parameter) -> pd.DataFrame:
         return density_frame(model.surveys, variables, model.location)
     if parameter.name.startswith("pmix"):
         return survey_frame(model.surveys, variables)
-    return model.detection_rows.frame[list(variables)]
+    return model.frame_of(parameter.name)[list(variables)]
 
 
 def reference_grid(estimate: Estimate, parameter: Parameter) -> pd.DataFrame:

@@ -12,10 +12,12 @@ import numpy as np
 
 from secr_nea._typing import FloatArray
 from secr_nea.detection import DetectionFunction
+from secr_nea.distances import Measured
 from secr_nea.likelihood.blocks import BlockAdjoint, BlockInput, block_adjoint, block_sums
 from secr_nea.likelihood.capped import CappedFunction, with_shares, without_shares
 from secr_nea.likelihood.center_effects import PLAIN, CenterEffects
 from secr_nea.likelihood.layout import Population, populations_of
+from secr_nea.likelihood.own_distances import OwnDistances
 from secr_nea.likelihood.population import POPULATION_TERMS, PopulationTerm, relative_terms
 from secr_nea.model import Model
 from secr_nea.parameters import sum_by_row
@@ -60,6 +62,8 @@ class Likelihood:
     model : Model
     populations : tuple of Population
         One per survey, or per survey and group.
+    distances : OwnDistances
+        By the model's metric.
     n_evaluations : int
         How often value or gradient were asked for.
     """
@@ -68,6 +72,7 @@ class Likelihood:
         self.model = model
         self.n_evaluations = 0
         self.populations: tuple[Population, ...] = populations_of(model)
+        self.distances = OwnDistances(model)
 
     def thinned(self, every: int) -> Likelihood:
         """A rough, cheap likelihood over every so many-th mask point, for a first search.
@@ -85,6 +90,7 @@ class Likelihood:
         thin.model = self.model
         thin.n_evaluations = 0
         thin.populations = tuple(item.thinned(every) for item in self.populations)
+        thin.distances = self.distances
         return thin
 
     def of_survey(self, b: int) -> list[int]:
@@ -168,14 +174,15 @@ class Likelihood:
         CenterEffects
         """
         location = self.model.location_effects
+        squared = self.distances.squared(coefficients, item)
         if location is None:
-            return PLAIN
+            return PLAIN if squared is None else CenterEffects(squared)
         at_points = log_density[item.density_rows] if len(item.density_rows) else log_density[:1]
         with np.errstate(all="ignore"):
             log_sigma, log_hazard = location.log_factors(
                 coefficients, item.survey, item.points, at_points
             )
-        return CenterEffects(None, log_sigma, log_hazard)
+        return CenterEffects(squared, log_sigma, log_hazard)
 
     def value(self, coefficients: FloatArray) -> float:
         """Log-likelihood.
@@ -318,7 +325,11 @@ class Likelihood:
         return gradient
 
     def pull_back_classes(
-        self, coefficients: FloatArray, p: int, adjoints: list[BlockAdjoint]
+        self,
+        coefficients: FloatArray,
+        p: int,
+        adjoints: list[BlockAdjoint],
+        measured: Measured | None = None,
     ) -> FloatArray:
         """The part of `pull_back` through detection and class proportions, of one population.
 
@@ -329,6 +340,8 @@ class Likelihood:
             Which population.
         adjoints : list of BlockAdjoint
             One for each of its blocks.
+        measured : Measured, optional
+            Distances to the points of the adjoints; those to the mask points by default.
 
         Returns
         -------
@@ -348,6 +361,7 @@ class Likelihood:
             model.mixing.pull_back(coefficients, d_share, gradient)
         if model.location_effects is not None:
             self._pull_back_effects(coefficients, item, adjoints, gradient)
+        self.distances.pull_back(coefficients, item, adjoints, measured, gradient)
         return gradient
 
     def _pull_back_effects(

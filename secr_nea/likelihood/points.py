@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from secr_nea._typing import FloatArray, IntArray
+from secr_nea.distances import Measured
 from secr_nea.errors import ModelError
 from secr_nea.likelihood.blocks import (
     BlockAdjoint,
@@ -15,6 +16,7 @@ from secr_nea.likelihood.blocks import (
     block_sums,
     tile_log_hazard,
 )
+from secr_nea.likelihood.center_effects import FARTHEST_SQUARED, CenterAdjoint, CenterEffects
 from secr_nea.likelihood.evaluate import Likelihood
 from secr_nea.likelihood.tables import Block
 from secr_nea.model import Model
@@ -30,6 +32,7 @@ def detection_probability(
     pattern: int = 0,
     *,
     beyond: bool = False,
+    only_class: int | None = None,
 ) -> FloatArray:
     """Probability that an animal is detected at least once, averaged over its possible classes.
 
@@ -46,6 +49,8 @@ def detection_probability(
     beyond : bool
         Whether places outside the mask are allowed where detection depends on the place; they
         are like the nearest mask point.
+    only_class : int, optional
+        The probability of an animal of this class, instead of the average.
 
     Returns
     -------
@@ -54,21 +59,88 @@ def detection_probability(
     item = likelihood.populations[p]
     share = likelihood.model.mixing.proportions(coefficients)[item.survey]
     places = mask_points(likelihood.model, item.survey, xy, beyond=beyond)
+    measured = measured_at(likelihood, coefficients, item.survey, xy, beyond=beyond)
     total: FloatArray | None = None
     for c, given in zip(item.classes, likelihood.state(coefficients).inputs[p], strict=True):
+        if only_class is not None and c != only_class:
+            continue
         block = given.block.without_animals(xy)
-        effects = given.effects if places is None else given.effects.at(places)
+        effects = effects_at(given.effects, places, measured)
         hazard = _pattern_hazard(
             likelihood, BlockInput(block, given.values, _NOTHING, effects), pattern
         )
         found = -np.expm1(-hazard)
-        if likelihood.model.individuals.is_mixture:
+        if likelihood.model.individuals.is_mixture and only_class is None:
             found = found * share[c]
         total = found if total is None else total + found
     return np.asarray(total)
 
 
 _NOTHING: FloatArray = np.zeros(0)
+
+
+def measured_at(
+    likelihood: Likelihood,
+    coefficients: FloatArray,
+    b: int,
+    xy: FloatArray | None,
+    *,
+    beyond: bool = False,
+) -> Measured | None:
+    """Distances of a survey to other places than its mask points, by the model's own metric.
+
+    Parameters
+    ----------
+    likelihood : Likelihood
+    coefficients : float64 array, shape (n_coefficients,)
+    b : int
+        Which survey.
+    xy : float64 array, shape (n_points, 2), metres, or None
+        Places; None stands for the mask points.
+    beyond : bool
+        Whether places may lie outside the cells of the metric.
+
+    Returns
+    -------
+    Measured or None
+        None for straight distances, and for the mask points.
+
+    Raises
+    ------
+    ModelError
+        If a distance cannot be had.
+    """
+    if xy is None or likelihood.model.metric is None:
+        return None
+    measured = likelihood.distances.measured(coefficients, b, xy, beyond=beyond)
+    if measured is None:
+        raise ModelError("Distances cannot be measured at these coefficients: they are not finite.")
+    return measured
+
+
+def effects_at(
+    effects: CenterEffects, places: IntArray | None, measured: Measured | None
+) -> CenterEffects:
+    """Effects of the place at other points than those of the mask.
+
+    Parameters
+    ----------
+    effects : CenterEffects
+        At the mask points.
+    places : int64 array, shape (n_points,), or None
+        Mask point that each place belongs to; None: the mask points themselves, or nothing
+        depends on it.
+    measured : Measured or None
+        Distances to the places.
+
+    Returns
+    -------
+    CenterEffects
+    """
+    at_places = effects if places is None else replace(effects, squared=None).at(places)
+    if measured is None:
+        return at_places
+    return replace(at_places, squared=np.minimum(measured.squared, FARTHEST_SQUARED))
 
 
 def mask_points(
@@ -273,11 +345,12 @@ def expected_detected(
     # A point of weight 0 takes part with a weight of exp(-745), which is 0 for every purpose.
     log_weight = np.maximum(log_weight, -745.0)
     places = mask_points(model, item.survey, xy)
+    measured = measured_at(likelihood, coefficients, item.survey, xy)
     inputs, living = [], []
     for c, given in zip(item.classes, likelihood.state(coefficients).inputs[p], strict=True):
         share = log_share[c] if model.individuals.is_mixture else 0.0
         block = given.block.without_animals(xy)
-        effects = given.effects if places is None else given.effects.at(places)
+        effects = effects_at(given.effects, places, measured)
         inputs.append(BlockInput(block, given.values, log_weight + share, effects))
         living.append(given)
     sums = block_sums(inputs, likelihood.function)
@@ -286,12 +359,12 @@ def expected_detected(
     nobody = [np.empty(0) for _ in inputs]
     adjoints = block_adjoint(inputs, likelihood.function, nobody, [ones for _ in inputs])
     if places is not None:
-        n_points = len(item.points)
         adjoints = [
-            replace(part, effects=part.effects.on_points(places, n_points)) for part in adjoints
+            replace(part, effects=_on_points(part.effects, places, len(item.points)))
+            for part in adjoints
         ]
     if not likelihood.is_capped:
-        return detected, likelihood.pull_back_classes(coefficients, p, adjoints)
+        return detected, likelihood.pull_back_classes(coefficients, p, adjoints, measured)
     return detected, _through_shares(likelihood, coefficients, p, living, adjoints)
 
 
@@ -315,3 +388,9 @@ def _through_shares(
     d_log_density[p] = np.sum([part.log_weight for part in adjoints], axis=0)
     gradient = likelihood.pull_back_classes(coefficients, p, adjoints)
     return gradient + likelihood.pull_back_density(coefficients, d_log_density)
+
+
+def _on_points(adjoint: CenterAdjoint, places: IntArray, n_points: int) -> CenterAdjoint:
+    """Derivatives to the factors by mask point; distances keep the places they were measured to."""
+    factors = replace(adjoint, squared=None).on_points(places, n_points)
+    return replace(factors, squared=adjoint.squared)

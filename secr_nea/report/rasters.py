@@ -1,8 +1,9 @@
-"""Density surfaces as files for a GIS: GeoTIFF and netCDF."""
+"""Density surfaces as files for a GIS: GeoTIFF, netCDF and GeoPackage."""
 
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
@@ -105,3 +106,39 @@ def write_rasters(estimate: Estimate, folder: Path, level: float) -> list[Path]:
         surface.to_netcdf(nc, engine="h5netcdf")
         written += [tif, nc]
     return written
+
+
+def write_cells(estimate: Estimate, folder: Path, level: float) -> list[Path]:
+    """Density of every mask cell as polygons, one layer a survey (and group) in a GeoPackage.
+
+    Parameters
+    ----------
+    estimate : Estimate
+    folder : Path
+    level : float
+        Confidence level of the interval.
+
+    Returns
+    -------
+    list of Path
+        ``density.gpkg`` with density, se, lower, upper (animals per 100 km2), cv and extrapolated;
+        nothing without a model of density.
+    """
+    model = estimate.model
+    if not model.has_density:
+        return []
+    levels = model.individuals.levels if model.individuals.grouped else ()
+    words = file_words([survey.name for survey in model.surveys])
+    path = folder / "density.gpkg"
+    path.unlink(missing_ok=True)
+    for survey, group in product(model.surveys, levels or (None,)):
+        cells = survey.mask.to_geodataframe()[["geometry"]]
+        table = inference.density_table(estimate, survey=survey.name, group=group, level=level)
+        for name in table.columns:
+            cells[name] = table[name]
+        layer = words[survey.name] if group is None else f"{words[survey.name]}_{group}"
+        with warnings.catch_warnings():
+            # a survey may have no CRS; the reader of the file is told by its absence
+            warnings.filterwarnings("ignore", "'crs' was not provided", UserWarning)
+            cells.to_file(path, layer=layer, driver="GPKG", engine="pyogrio")
+    return [path]
