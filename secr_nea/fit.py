@@ -10,19 +10,24 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from secr_nea import inference
+from secr_nea import inference, resampling
 from secr_nea._typing import FloatArray, PathLike
 from secr_nea.detection import DetectionFunction
 from secr_nea.distances import Metric
 from secr_nea.errors import ModelError, SecrWarning
 from secr_nea.estimate import Estimate
 from secr_nea.inference.doubts import doubts
+from secr_nea.io.geo_files import write_geopackage
+from secr_nea.io.secr_write import write_secr
+from secr_nea.io.table_files import write_tables
 from secr_nea.mask import HabitatMask
 from secr_nea.maximise import maximise
 from secr_nea.model import Model
 from secr_nea.report import write_report
+from secr_nea.report.tables import data_summary
 from secr_nea.results_text import result_html, result_text
 from secr_nea.survey import Survey
+from secr_nea.transboundary import Transboundary, transboundary
 
 if TYPE_CHECKING:
     import xarray
@@ -137,6 +142,91 @@ class FitResult(Estimate):
         """Where an animal lives; see `secr_nea.inference.activity_center`."""
         return inference.activity_center(self, animal, survey=survey)
 
+    def activity_centers(self, *, survey: str | None = None) -> xarray.Dataset:
+        """Where all detected animals live; see `secr_nea.inference.activity_centers`."""
+        return inference.activity_centers(self, survey=survey)
+
+    def activity_shares(
+        self, region: Any, *, by: str | None = None, survey: str | None = None
+    ) -> pd.DataFrame:
+        """Share of each animal's centre by region; see `secr_nea.inference.activity_shares`."""
+        return inference.activity_shares(self, region, by=by, survey=survey)
+
+    def expected_use(
+        self, *, animal: str | None = None, survey: str | None = None, group: str | None = None
+    ) -> xarray.DataArray:
+        """How much each place is used; see `secr_nea.inference.expected_use`."""
+        return inference.expected_use(self, animal=animal, survey=survey, group=group)
+
+    def transboundary(self, countries: Any, **options: Any) -> Transboundary:
+        """What both sides of a border ask for; see `secr_nea.transboundary`."""
+        return transboundary(self, countries, **options)
+
+    def profile_interval(
+        self,
+        what: str | Sequence[str] = "density",
+        *,
+        newdata: pd.DataFrame | Mapping[str, Any] | None = None,
+        region: Any = None,
+        by: str | None = None,
+        survey: str | None = None,
+        level: float = 0.95,
+    ) -> pd.DataFrame:
+        """Profile-likelihood intervals; see `secr_nea.inference.profile_interval`."""
+        return inference.profile_interval(
+            self, what, newdata=newdata, region=region, by=by, survey=survey, level=level
+        )
+
+    def bootstrap(
+        self,
+        what: str | Sequence[str] | Mapping[str, resampling.Derived] = "density",
+        *,
+        n_replicates: int = 200,
+        seed: resampling.Seed = 1,
+        newdata: pd.DataFrame | Mapping[str, Any] | None = None,
+        region: Any = None,
+        by: str | None = None,
+        survey: str | None = None,
+        progress: bool = True,
+    ) -> resampling.Bootstrap:
+        """Estimates of simulated surveys; see `secr_nea.resampling.bootstrap`."""
+        return resampling.bootstrap(
+            self,
+            what,
+            n_replicates=n_replicates,
+            seed=seed,
+            newdata=newdata,
+            region=region,
+            by=by,
+            survey=survey,
+            progress=progress,
+        )
+
+    def goodness_of_fit(
+        self,
+        *,
+        n_replicates: int = 200,
+        seed: resampling.Seed = 1,
+        refits: str = "step",
+        progress: bool = True,
+    ) -> resampling.GoodnessOfFit:
+        """Monte Carlo tests of the fit; see `secr_nea.resampling.goodness_of_fit`."""
+        return resampling.goodness_of_fit(
+            self, n_replicates=n_replicates, seed=seed, refits=refits, progress=progress
+        )
+
+    def residuals(self, *, survey: str | None = None) -> pd.DataFrame:
+        """Residuals of each detector; see `secr_nea.inference.detector_residuals`."""
+        return inference.detector_residuals(self, survey=survey)
+
+    def score_test(self, **formulas: str) -> inference.NestedTest:
+        """Whether more terms would help; see `secr_nea.inference.score_test`."""
+        return inference.score_test(self, **formulas)
+
+    def sensitivity(self, **scenarios: Any) -> pd.DataFrame:
+        """The same model with other masks and data; see `secr_nea.inference.sensitivity`."""
+        return inference.sensitivity(self, **scenarios)
+
     def report(
         self,
         folder: PathLike,
@@ -146,11 +236,39 @@ class FitResult(Estimate):
         title: str | None = None,
         note: str | None = None,
         level: float = 0.95,
+        public: bool = False,
+        **tables: Any,
     ) -> Path:
-        """Write a results folder; see `secr_nea.report.write_report`."""
+        """Write a results folder; see `secr_nea.report.write_report` for what it may hold."""
         return write_report(
-            self, folder, regions=region, by=by, title=title, note=note, level=level
+            self,
+            folder,
+            regions=region,
+            by=by,
+            title=title,
+            note=note,
+            level=level,
+            public=public,
+            **tables,
         )
+
+    def to_secr(self, folder: PathLike) -> Path:
+        """Files for R secr and a script that repeats the fit; see `secr_nea.write_secr`."""
+        return write_secr(folder, self)
+
+    def to_geopackage(self, path: PathLike) -> Path:
+        """Traps, detections, mask and density for a GIS; see `secr_nea.write_geopackage`."""
+        return write_geopackage(path, self)
+
+    def to_tables(self, path: PathLike, *, level: float = 0.95) -> list[Path]:
+        """Coefficients, real parameters and data as .xlsx or CSV; see `secr_nea.write_tables`."""
+        tables = {
+            "coefficients": self.coefficient_table(level).reset_index(),
+            "data": data_summary(self).rename_axis("fact").reset_index(),
+        }
+        if self.diagnosis.converged:
+            tables["real_parameters"] = inference.real_parameters(self, level=level)
+        return write_tables(tables, path)
 
     def __repr__(self) -> str:
         formulas = ", ".join(f"{name} {p.text}" for name, p in self.model.parameters.items())

@@ -11,21 +11,19 @@ from scipy import optimize
 from tqdm import tqdm
 
 from secr_nea._typing import BoolArray, FloatArray
+from secr_nea.boundaries import boundaries
 from secr_nea.diagnosis import FLAT_SE, Diagnosis, verdict
 from secr_nea.errors import FitError
 from secr_nea.estimate import Estimate
 from secr_nea.friction_scan import bridging, friction_of, other_tops, settled
 from secr_nea.individuals import LATENT
 from secr_nea.likelihood import Likelihood, likelihood_of
-from secr_nea.likelihood.capped import CappedFunction, largest_probability
 from secr_nea.model import Model
 from secr_nea.smoothing import Penalties, Smoothing
 from secr_nea.start import chained_start, crude_starts, thinning
 
 _GAIN = 1e-6  # log-likelihood that may be left at a maximum
 _MOST_STARTS = 6
-_HARDLY_ANY = 1e-3  # a class with a smaller share of the animals is empty
-_STEP_SHAPE = 30.0  # a hazard-rate with a larger z is a step: all or nothing
 
 
 @dataclass(frozen=True)
@@ -210,35 +208,6 @@ def _covariance(point: _Point, names: tuple[str, ...]) -> tuple[FloatArray, Bool
     return covariance, flat, True
 
 
-def _boundaries(model: Model, coefficients: FloatArray) -> tuple[str, ...]:
-    """Real parameters at the edge of what is possible."""
-    found = []
-    values = dict(
-        zip(model.detection.parameters, model.detection_values(coefficients), strict=True)
-    )
-    if "g0" in values and values["g0"].max() > 0.9999:
-        found.append("g0")
-    if "z" in values and "hazard_rate" in model.detection.name and values["z"].max() > _STEP_SHAPE:
-        found.append("z")
-    span = max(float(np.ptp(survey.mask.xy, axis=0).max()) for survey in model.surveys)
-    span *= likelihood_of(model).distances.stretch(coefficients, 0.25 * span)
-    if "sigmak" not in model.parameters and "sigma" not in found and values["sigma"].max() > span:
-        found.append("sigma")
-    if model.individuals.is_mixture and _rarest(model, coefficients) < _HARDLY_ANY:
-        found.append("pmix")
-    likelihood = likelihood_of(model)
-    if isinstance(likelihood.function, CappedFunction):
-        items = likelihood.state(coefficients).flat
-        if max(largest_probability(item, likelihood.function) for item in items) > 0.9999:
-            found.append(model.detection.amplitude)
-    return tuple(found)
-
-
-def _rarest(model: Model, coefficients: FloatArray) -> float:
-    """Proportion of the rarest class in any survey."""
-    return float(model.class_proportions(coefficients).min())
-
-
 def maximise(
     model: Model,
     *,
@@ -283,8 +252,8 @@ def maximise(
     began = time.perf_counter()
     if not any(survey.n_animals for survey in model.surveys):
         raise FitError(
-            "No animal was detected, so nothing can be estimated. Report the effort and plan a "
-            "larger survey."
+            "No animal was detected, so nothing can be estimated. Report the effort and the "
+            "detection rate with its upper limit (minimum_count), and plan a larger survey."
         )
     if not model.n_coefficients:
         raise FitError(
@@ -483,7 +452,7 @@ def _estimate(target: _Scaled, point: _Point, evaluations: int, seconds: float) 
     converged = bool(np.isfinite(point.value) and abs(left) < _GAIN and flat_slope < 1e-4)
     names = tuple(np.array(model.coefficient_names, dtype=object)[flat])
     coefficients = point.u / target.scale
-    boundary = _boundaries(model, coefficients)
+    boundary = boundaries(model, coefficients)
     coefficients.setflags(write=False)
     scaled = covariance / np.outer(target.scale, target.scale)
     scaled.setflags(write=False)

@@ -106,7 +106,7 @@ def _new_survey(model: Model, coefficients: FloatArray, b: int, rng: np.random.G
             for state in value:
                 check_parameter(model.detection, name, state, survey.traps)
         own = np.flatnonzero(class_of == c)
-        squared, log_factor = _center_effects(model, coefficients, b, c, centres[own])
+        squared, log_factor = center_effects(model, coefficients, b, c, centres[own])
         drawn = draw_records(
             centres[own],
             survey.traps,
@@ -137,10 +137,27 @@ def _new_survey(model: Model, coefficients: FloatArray, b: int, rng: np.random.G
         )
 
 
-def _center_effects(
+def center_effects(
     model: Model, coefficients: FloatArray, b: int, c: int, centres: FloatArray
 ) -> tuple[FloatArray | None, FloatArray | None]:
-    """Squared distances (n_traps, N) and log factors (N,) where they depend on the centre."""
+    """Squared distances and factors of the hazard where they depend on the activity centre.
+
+    Parameters
+    ----------
+    model : Model
+    coefficients : float64 array, shape (n_coefficients,)
+    b : int
+        Which survey.
+    c : int
+        Class or group.
+    centres : float64 array, shape (N, 2), metres
+
+    Returns
+    -------
+    float64 array, shape (n_traps, N), m2, or None
+    float64 array, shape (N,), or None
+        Logarithm of the factor.
+    """
     if model.location_effects is None and model.metric is None:
         return None, None
     survey = model.surveys[b]

@@ -107,6 +107,30 @@ Derived = tuple[float, FloatArray, float]
 """A density (animals per km2), its gradient, and the variance from the number detected."""
 
 
+def derived_of_population(estimate: Estimate, p: int) -> Derived:
+    """Density derived from all animals detected, of one population.
+
+    Parameters
+    ----------
+    estimate : Estimate
+        A fit of the conditional likelihood.
+    p : int
+        Which population.
+
+    Returns
+    -------
+    float
+        Animals per km2.
+    float64 array, shape (n_coefficients,)
+        Gradient.
+    float
+        Variance from the number detected, if that is Poisson.
+    """
+    everybody = [np.ones(survey.n_animals, dtype=bool) for survey in estimate.model.surveys]
+    derived = _relative if estimate.model.is_relative else _from_area
+    return derived(estimate, p, everybody, "poisson")
+
+
 def _from_area(estimate: Estimate, p: int, chosen: Sequence[BoolArray], numbers: str) -> Derived:
     """Sum of 1 / effective sampling area over the chosen animals of one population."""
     likelihood = likelihood_of(estimate.model)

@@ -7,6 +7,8 @@ import numpy as np
 from secr_nea.estimate import Estimate
 from secr_nea.individuals import LATENT
 from secr_nea.inference.mask_check import BIAS_LIMIT, SPACING_LIMIT, check_mask, typical_sigma
+from secr_nea.inference.minimum_count import minimum_count
+from secr_nea.survey import Survey
 from secr_nea.traps import TrapArray
 
 FEW_ANIMALS = 6
@@ -42,22 +44,61 @@ def doubts(estimate: Estimate) -> list[str]:
     return found
 
 
+def unearned(estimate: Estimate) -> str:
+    """Why no number of a fit may be shown as an estimate; empty when they may.
+
+    Parameters
+    ----------
+    estimate : Estimate
+
+    Returns
+    -------
+    str
+        The diagnosis of a fit that is not at its maximum, whose overall density or detection the
+        data do not determine, or that stands at the edge of what is possible; and what is lacking
+        where no animal was detected at two places, so that nothing but silence speaks for sigma.
+    """
+    diagnosis = estimate.diagnosis
+    whole = [name for name in diagnosis.flat if name.endswith(":Intercept")]
+    if not (diagnosis.converged and diagnosis.positive_definite) or whole or diagnosis.boundary:
+        return diagnosis.message
+    if "sigma" not in _fixed(estimate) and not _movers(estimate):
+        return (
+            "No animal was detected at two or more traps, so sigma, and with it density, is no "
+            "estimate of these data. Report the minimum count and the rate, or fix sigma from a "
+            "comparable survey (fixed={'sigma': ...})."
+        )
+    return ""
+
+
+def _movers(estimate: Estimate) -> int:
+    """Animals detected at two places or more."""
+    return sum(survey.captures.animals_at_two_traps for survey in estimate.model.surveys)
+
+
 def _sparse(estimate: Estimate) -> list[str]:
     surveys = estimate.model.surveys
     n_animals = estimate.fingerprint.n_animals
-    movers = sum(survey.captures.animals_at_two_traps for survey in surveys)
+    movers = _movers(estimate)
     found = []
     if n_animals < FEW_ANIMALS:
-        found.append(
-            f"{_plural(n_animals, 'Only ')} detected: density rests on very little; report the "
-            "minimum count and the detection rate beside it."
-        )
+        found.append(f"{_plural(n_animals, 'Only ')} detected: density rests on very little.")
     if movers < FEW_MOVERS and "sigma" not in _fixed(estimate):
         found.append(
             f"{_plural(movers, 'Only ')} detected at two or more traps: sigma is hardly known "
             "from these data. Consider fixed={'sigma': ...} from a comparable survey."
         )
+    if found:
+        found.append(
+            "Report the minimum count and the detection rate beside the estimate, or in its place: "
+            f"{_plain_numbers(surveys)} minimum_count(survey) says what the next survey would need."
+        )
     return found
+
+
+def _plain_numbers(surveys: tuple[Survey, ...]) -> str:
+    """What can be told without a model."""
+    return " ".join(minimum_count(survey).sentence for survey in surveys)
 
 
 def _plural(number: int, only: str) -> str:

@@ -14,10 +14,12 @@ from secr_nea.likelihood.blocks import (
     BlockInput,
     block_adjoint,
     block_sums,
+    is_grid,
     tile_log_hazard,
 )
 from secr_nea.likelihood.center_effects import FARTHEST_SQUARED, CenterAdjoint, CenterEffects
 from secr_nea.likelihood.evaluate import Likelihood
+from secr_nea.likelihood.separable import pattern_hazard
 from secr_nea.likelihood.tables import Block
 from secr_nea.model import Model
 
@@ -32,6 +34,7 @@ def detection_probability(
     pattern: int = 0,
     *,
     beyond: bool = False,
+    only_class: int | None = None,
 ) -> FloatArray:
     """Probability that an animal is detected at least once, averaged over its possible classes.
 
@@ -48,6 +51,8 @@ def detection_probability(
     beyond : bool
         Whether places outside the mask are allowed where detection depends on the place; they
         are like the nearest mask point.
+    only_class : int, optional
+        The probability of an animal of this class, instead of the average.
 
     Returns
     -------
@@ -59,13 +64,15 @@ def detection_probability(
     measured = measured_at(likelihood, coefficients, item.survey, xy, beyond=beyond)
     total: FloatArray | None = None
     for c, given in zip(item.classes, likelihood.state(coefficients).inputs[p], strict=True):
+        if only_class is not None and c != only_class:
+            continue
         block = given.block.without_animals(xy)
         effects = effects_at(given.effects, places, measured)
         hazard = _pattern_hazard(
             likelihood, BlockInput(block, given.values, _NOTHING, effects), pattern
         )
         found = -np.expm1(-hazard)
-        if likelihood.model.individuals.is_mixture:
+        if likelihood.model.individuals.is_mixture and only_class is None:
             found = found * share[c]
         total = found if total is None else total + found
     return np.asarray(total)
@@ -196,6 +203,8 @@ def _pattern_effort(block: Block, pattern: int) -> FloatArray:
 
 def _pattern_hazard(likelihood: Likelihood, item: BlockInput, pattern: int) -> FloatArray:
     """Total hazard of one exposure pattern at every point of a block."""
+    if is_grid(item, likelihood.function):
+        return pattern_hazard(item.block, item.values, pattern)
     effort = _pattern_effort(item.block, pattern)
     out = np.empty(item.block.n_points)
     with np.errstate(all="ignore"):
@@ -352,7 +361,7 @@ def expected_detected(
     detected = np.sum([part.detected for part in sums], axis=0)
     ones = np.ones(len(detected)) if factor is None else factor
     nobody = [np.empty(0) for _ in inputs]
-    adjoints = block_adjoint(inputs, likelihood.function, nobody, [ones for _ in inputs])
+    adjoints = block_adjoint(inputs, likelihood.function, sums, nobody, [ones for _ in inputs])
     if places is not None:
         adjoints = [
             replace(part, effects=_on_points(part.effects, places, len(item.points)))
