@@ -21,11 +21,8 @@ from secr_nea.errors import (
     SecrWarning,
 )
 from secr_nea.fit import FitResult, fit
-from secr_nea.inference.minimum_count import MinimumCount, minimum_count
-from secr_nea.io.searches import read_searches
-from secr_nea.io.tables import read_captures, read_mask, read_surveys, read_traps
-from secr_nea.inference import MinimumCount, minimum_count
 from secr_nea.inference.comparison import ModelSet, compare
+from secr_nea.inference.minimum_count import MinimumCount, minimum_count
 from secr_nea.io import (
     ColumnMapping,
     FieldTables,
