@@ -42,7 +42,6 @@ from secr_nea.inference.sensitivity import sensitivity
 from secr_nea.inference.trend import rate_of_increase
 
 __all__ = [
-    "MinimumCount",
     "ModelSet",
     "NestedTest",
     "Overdispersion",
