@@ -12,6 +12,8 @@ import pandas as pd
 
 from secr_nea import inference
 from secr_nea._typing import FloatArray, PathLike
+from secr_nea.design.streams import Seed
+from secr_nea.design.survey_simulation import simulate_survey
 from secr_nea.detection import DetectionFunction
 from secr_nea.errors import ModelError, SecrWarning
 from secr_nea.estimate import Estimate
@@ -116,6 +118,10 @@ class FitResult(Estimate):
     def activity_center(self, animal: str, *, survey: str | None = None) -> xarray.DataArray:
         """Where an animal lives; see `secr_nea.inference.activity_center`."""
         return inference.activity_center(self, animal, survey=survey)
+
+    def simulate(self, *, seed: Seed = None) -> Survey | tuple[Survey, ...]:
+        """New surveys from the fitted model; see `secr_nea.design.simulate_survey`."""
+        return simulate_survey(self.model, self.coefficients, seed=seed)
 
     def report(
         self,

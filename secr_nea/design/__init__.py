@@ -1,7 +1,46 @@
-"""What can be done with models before data: simulation (and, later, survey design)."""
+"""What is done before data: simulate surveys, predict precision, place cameras."""
 
+from secr_nea.design.animals import Animals
 from secr_nea.design.draws import Simulated
+from secr_nea.design.expected import Expected, expected
+from secr_nea.design.faults import (
+    add_ghosts,
+    fail_cameras,
+    forget_sex,
+    lose_cameras,
+    single_flanks,
+    swap_day_month,
+)
+from secr_nea.design.patterns import cox_density, simulate_clusters, simulate_cox
+from secr_nea.design.precision import Precision, precision
+from secr_nea.design.presets import PRESETS, preset, preset_countries
+from secr_nea.design.scenario import Scenario
 from secr_nea.design.simulate import simulate_captures, simulate_population
 from secr_nea.design.survey_simulation import simulate_survey
+from secr_nea.design.turnover import simulate_years
 
-__all__ = ["Simulated", "simulate_captures", "simulate_population", "simulate_survey"]
+__all__ = [
+    "PRESETS",
+    "Animals",
+    "Expected",
+    "Precision",
+    "Scenario",
+    "Simulated",
+    "add_ghosts",
+    "cox_density",
+    "expected",
+    "fail_cameras",
+    "forget_sex",
+    "lose_cameras",
+    "precision",
+    "preset",
+    "preset_countries",
+    "simulate_captures",
+    "simulate_clusters",
+    "simulate_cox",
+    "simulate_population",
+    "simulate_survey",
+    "simulate_years",
+    "single_flanks",
+    "swap_day_month",
+]
