@@ -11,27 +11,38 @@ from secr_nea.design.faults import (
     single_flanks,
     swap_day_month,
 )
+from secr_nea.design.layouts import layout
+from secr_nea.design.objectives import OBJECTIVES
 from secr_nea.design.patterns import cox_density, simulate_clusters, simulate_cox
+from secr_nea.design.place import Placement, place
 from secr_nea.design.precision import Precision, precision
 from secr_nea.design.presets import PRESETS, preset, preset_countries
 from secr_nea.design.scenario import Scenario
 from secr_nea.design.simulate import simulate_captures, simulate_population
+from secr_nea.design.sites import candidate_sites, walking_hours, write_sites
+from secr_nea.design.spacing import optimal_spacing, spacing_curve
 from secr_nea.design.survey_simulation import simulate_survey
 from secr_nea.design.turnover import simulate_years
 
 __all__ = [
+    "OBJECTIVES",
     "PRESETS",
     "Animals",
     "Expected",
+    "Placement",
     "Precision",
     "Scenario",
     "Simulated",
     "add_ghosts",
+    "candidate_sites",
     "cox_density",
     "expected",
     "fail_cameras",
     "forget_sex",
+    "layout",
     "lose_cameras",
+    "optimal_spacing",
+    "place",
     "precision",
     "preset",
     "preset_countries",
@@ -42,5 +53,8 @@ __all__ = [
     "simulate_survey",
     "simulate_years",
     "single_flanks",
+    "spacing_curve",
     "swap_day_month",
+    "walking_hours",
+    "write_sites",
 ]
