@@ -181,7 +181,7 @@ def constraints_of(
     price = _cost(sites, cost, budget, most_cost)
     usable = np.isfinite(price) & (sites.effort.sum(axis=1) > 0.0)
     if most_cost is not None:
-        usable &= price <= most_cost
+        usable &= np.nan_to_num(price, nan=np.inf) <= most_cost
     usable[fixed] = False
     if usable.sum() < number:
         raise DataError(
@@ -234,8 +234,8 @@ def _cost(
         return np.zeros(sites.n_traps)
     _has(sites, cost)
     price = _checks.numbers(sites.covariates[cost].to_numpy(), cost)
-    if (price < 0.0).any() or np.isnan(price).any():
-        raise DataError(f"The cost {cost!r} must be 0 or more at every site (infinite: no way).")
+    if (price < 0.0).any():
+        raise DataError(f"The cost {cost!r} must be 0 or more at every site (missing: no way).")
     return price
 
 

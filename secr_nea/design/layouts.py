@@ -157,12 +157,17 @@ def _cluster(
     if size < 1:
         raise DataError(f"cluster_size must be 1 or more; got {size}.")
     n_clusters = int(np.ceil(number / size))
-    middle = _regular(xy, n_clusters, None, 1, rng)
-    between = _finest(xy[middle]) if len(middle) > 1 else float(np.ptp(xy, axis=0).max())
+    widest = xy[_regular(xy, n_clusters, None, 1, rng)]
+    between = _finest(widest) if len(widest) > 1 else float(np.ptp(xy, axis=0).max())
     step = spacing or max(between / (2.0 * np.sqrt(size)), _finest(xy))
     side = np.arange(int(np.ceil(np.sqrt(size))))
     inner = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)[:size]
     offsets = step * (inner - inner.mean(axis=0))
+    # a cluster at the edge would be squeezed: its middle must have room on all sides
+    away = np.asarray(cKDTree(xy).query(xy[:, None] + offsets)[0])
+    room = np.flatnonzero((away <= 0.5 * step).all(axis=1))
+    room = room if len(room) >= n_clusters else np.arange(len(xy))
+    middle = room[_regular(xy[room], n_clusters, None, 1, rng)]
     found: list[int] = []
     for place in xy[middle]:
         for node in place + offsets:

@@ -141,7 +141,7 @@ def place(
     at_least : mapping of stratum to int, optional
         New cameras that each stratum must have: ``{"Russia": 20, "Mongolia": 20}``.
     cost : str, optional
-        Covariate of the sites: hours of walking, money ...
+        Covariate of the sites: hours of walking, money ...; where it is missing there is no way.
     budget : float, optional
         Largest sum of the costs of all new cameras.
     most_cost : float, optional

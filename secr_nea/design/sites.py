@@ -97,7 +97,7 @@ def walking_hours(
     Returns
     -------
     float64 array, shape (n,), hours
-        Infinite where there is no way.
+        Missing (NaN) where there is no way, so that it can be a covariate of sites.
 
     Raises
     ------
@@ -107,7 +107,8 @@ def walking_hours(
     Notes
     -----
     Speed 6 exp(-3.5 abs(slope + 0.05)) km/h with slope = rise / run, over steps between cells up to
-    a knight's move apart; there and back differ, as uphill is slower.
+    a knight's move apart; there and back differ, as uphill is slower. What cannot be passed must be
+    two cells wide.
 
     References
     ----------
@@ -116,7 +117,8 @@ def walking_hours(
     require_columns(mask.covariates, [elevation], "mask covariates")
     height = _checks.numbers(mask.covariates[elevation].to_numpy(), elevation)
     xy = np.asarray(places.xy if isinstance(places, TrapArray) else places, dtype=np.float64)
-    pairs = cKDTree(mask.xy).query_pairs(np.sqrt(5.0) * 1.01 * mask.spacing, output_type="ndarray")
+    tree = cKDTree(mask.xy)
+    pairs = tree.query_pairs(np.sqrt(5.0) * 1.01 * mask.spacing, output_type="ndarray")
     if passable is not None:
         pairs = pairs[np.asarray(passable)[pairs].all(axis=1)]
     one, two = np.concatenate([pairs, pairs[:, ::-1]]).T
@@ -128,7 +130,8 @@ def walking_hours(
     there = dijkstra(graph, indices=begin, min_only=True)
     back = dijkstra(graph.T.tocsr(), indices=begin, min_only=True)
     cell, _ = mask.nearest(xy)
-    return np.asarray(there[cell] + back[cell])
+    both = there[cell] + back[cell]
+    return np.asarray(np.where(np.isfinite(both), both, np.nan))
 
 
 def write_sites(traps: TrapArray, path: PathLike) -> Path:

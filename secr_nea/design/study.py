@@ -38,7 +38,8 @@ class Study:
     grid : ScenarioGrid
     results : DataFrame
         A row for each replicate: scenario and replicate (their numbers, 0, 1, 2 ...), seed,
-        animals, detections, recaptures, two_detectors, failed, message, log_likelihood, seconds, and for
+        animals, detections, recaptures, two_detectors, failed, message, log_likelihood, seconds,
+        and for
         each parameter ``D|true``, ``D|estimate``, ``D|se``, ``D|lower``, ``D|upper``.
     """
 
