@@ -169,10 +169,9 @@ def grid_times(name, limits):
     sums = block_sums(items, target.model.detection)
     for what, adjoint in (("patch_sums", False), ("patch_adjoint", True)):
         seconds, limit = 0.0, 0.0
-        for _item, part in zip(items, sums, strict=True):
+        for part in sums:
             given = part.situation
             assert given is not None
-            assert not given.given.rows.n_terms
             room = (
                 PatchAdjoint.of(given, part.animal_log, -np.ones_like(part.detected))
                 if adjoint

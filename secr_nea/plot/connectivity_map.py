@@ -79,9 +79,9 @@ def connectivity(
     ax = map_axes(ax, (x.min() - half, y.min() - half, x.max() + half, y.max() + half))
     low = float(np.nanmin(values)) if what == "friction" else 0.0
     colours = COVARIATE_MAP if what == "friction" else DENSITY_MAP
-    image = draw_cells(
-        ax, values, spacing, cmap=colours, vmin=low, vmax=float(np.nanmax(values)), alpha=alpha
-    )
+    # a few cells in which all ways meet would leave the others without colour
+    high = float(np.nanquantile(values, 0.995 if what == "corridor" else 1.0))
+    image = draw_cells(ax, values, spacing, cmap=colours, vmin=low, vmax=high, alpha=alpha)
     if path is not None:
         for i, line in enumerate(path.geometry):
             way = np.asarray(line.coords)
@@ -93,5 +93,6 @@ def connectivity(
     if legend:
         if path is not None or traps is not None:
             show_legend(ax)
-        colour_bar(ax, image, _LABELS[what], coordinates=coordinates)
+        extend = "max" if float(np.nanmax(values)) > high else "neither"
+        colour_bar(ax, image, _LABELS[what], coordinates=coordinates, extend=extend)
     return finish_map(ax, coordinates=coordinates, title=title)
