@@ -18,7 +18,7 @@ from secr_nea.inference.mask_check import (
     effective_area_by_buffer,
     effective_area_by_spacing,
 )
-from secr_nea.inference.minimum_count import MinimumCount, minimum_count
+from secr_nea.inference.minimum_count import minimum_count
 from secr_nea.inference.mixtures import profile_pmix
 from secr_nea.inference.nested_tests import (
     NestedTest,
