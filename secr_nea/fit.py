@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -181,7 +181,7 @@ class FitResult(Estimate):
 
     def bootstrap(
         self,
-        what: str | Sequence[str] | Mapping[str, resampling.Derived] = "density",
+        what: str | Sequence[str] | Mapping[str, Callable[[FitResult], float]] = "density",
         *,
         n_replicates: int = 200,
         seed: resampling.Seed = 1,
@@ -194,7 +194,7 @@ class FitResult(Estimate):
         """Estimates of simulated surveys; see `secr_nea.resampling.bootstrap`."""
         return resampling.bootstrap(
             self,
-            what,
+            _of_estimates(what) if isinstance(what, Mapping) else what,
             n_replicates=n_replicates,
             seed=seed,
             newdata=newdata,
@@ -288,6 +288,17 @@ class FitResult(Estimate):
 
     def _repr_html_(self) -> str:
         return result_html(self)
+
+
+def _of_estimates(
+    what: Mapping[str, Callable[[FitResult], float]],
+) -> dict[str, resampling.Derived]:
+    """Functions of a fit as functions of an estimate, which has no methods."""
+
+    def of_estimate(find: Callable[[FitResult], float]) -> resampling.Derived:
+        return lambda estimate: find(FitResult.of(estimate))
+
+    return {name: of_estimate(find) for name, find in what.items()}
 
 
 def fit(
