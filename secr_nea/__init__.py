@@ -1,6 +1,6 @@
 """Spatially explicit capture-recapture for snow leopards, Amur tigers and Amur leopards."""
 
-from secr_nea import datasets, design, inference, plot, resampling, terrain
+from secr_nea import datasets, design, inference, plot, quality, resampling, terrain
 from secr_nea._numba import get_threads, set_threads
 from secr_nea._version import __version__
 from secr_nea.captures import CaptureHistory
@@ -21,8 +21,8 @@ from secr_nea.errors import (
     SecrWarning,
 )
 from secr_nea.fit import FitResult, fit
-from secr_nea.inference import MinimumCount, minimum_count
 from secr_nea.inference.comparison import ModelSet, compare
+from secr_nea.inference.minimum_count import MinimumCount, minimum_count
 from secr_nea.io import (
     ColumnMapping,
     FieldTables,
@@ -51,10 +51,25 @@ from secr_nea.io import (
     write_secr,
     write_tables,
 )
+from secr_nea.io.raw_files import check, read_raw_tables
 from secr_nea.likelihood import log_likelihood, log_likelihood_gradient
 from secr_nea.mask import HabitatMask
 from secr_nea.model import Model
 from secr_nea.model_sets import fit_models
+from secr_nea.quality import (
+    Effort,
+    Finding,
+    Findings,
+    Ledger,
+    Operation,
+    RawTables,
+    capture_history,
+    choose_window,
+    independent_detections,
+    raw_tables,
+    trap_array,
+    window_curve,
+)
 from secr_nea.sharing import open_package, share, share_public
 from secr_nea.survey import Survey, as_surveys
 from secr_nea.transboundary import Concordance, Transboundary, concordance, transboundary
@@ -70,17 +85,23 @@ __all__ = [
     "Concordance",
     "DataError",
     "DetectionFunction",
+    "Effort",
     "FieldTables",
+    "Finding",
+    "Findings",
     "FitError",
     "FitResult",
     "FormulaError",
     "GivenDistance",
     "HabitatMask",
     "LeastCost",
+    "Ledger",
     "MinimumCount",
     "Model",
     "ModelError",
     "ModelSet",
+    "Operation",
+    "RawTables",
     "SecrError",
     "SecrWarning",
     "Survey",
@@ -88,6 +109,9 @@ __all__ = [
     "TrapArray",
     "__version__",
     "as_surveys",
+    "capture_history",
+    "check",
+    "choose_window",
     "compare",
     "concordance",
     "datasets",
@@ -97,6 +121,7 @@ __all__ = [
     "fit",
     "fit_models",
     "get_threads",
+    "independent_detections",
     "inference",
     "local_projection",
     "log_likelihood",
@@ -104,6 +129,8 @@ __all__ = [
     "minimum_count",
     "open_package",
     "plot",
+    "quality",
+    "raw_tables",
     "read_boundary",
     "read_camtrap_dp",
     "read_camtrapr",
@@ -111,6 +138,7 @@ __all__ = [
     "read_field_tables",
     "read_mask",
     "read_nextgis",
+    "read_raw_tables",
     "read_searches",
     "read_secr_rdata",
     "read_secr_text",
@@ -126,7 +154,9 @@ __all__ = [
     "suggest_columns",
     "terrain",
     "transboundary",
+    "trap_array",
     "user_detection_function",
+    "window_curve",
     "write_camtrap_dp",
     "write_geopackage",
     "write_geotiff",

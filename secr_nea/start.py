@@ -10,6 +10,7 @@ from scipy.optimize import brentq
 
 from secr_nea._typing import FloatArray
 from secr_nea.detection import DetectionFunction, whole_range
+from secr_nea.frames import DETECTOR_WORD
 from secr_nea.individuals import LATENT
 from secr_nea.likelihood import likelihood_of
 from secr_nea.likelihood.center_effects import FARTHEST_SQUARED
@@ -23,6 +24,7 @@ from secr_nea.survey import Survey
 from secr_nea.units import DENSITY_AREA_KM2, M2_PER_KM2, SIGMA_AT_UNIT_DENSITY
 
 _COARSE_POINTS = 400
+_FIRST_SEARCH_POINTS = 3000  # a larger mask is first tried at about this many points
 FIRST_FRICTION = 0.3
 """Size of a friction coefficient at the start, for a covariate of root mean square 1."""
 _MOST_SIGNED = 3  # coefficients whose signs are tried in all combinations
@@ -107,7 +109,7 @@ def natural_start(
     for key, parameter in model.parameters.items():
         if parameter.fixed is not None and key not in ("a0", "esa"):
             start[key] = parameter.fixed
-    hazards, areas = _unit_exposure(model, start, distances)
+    hazards, areas = _unit_exposure(model, start, distances, _relative_rates(model, start))
     n_animals = sum(survey.n_animals for survey in model.surveys)
     n_detections = sum(survey.n_detections for survey in model.surveys)
     if function.amplitude not in start:
@@ -144,16 +146,59 @@ def _known_proportions(model: Model) -> FloatArray:
     return np.asarray(count / count.sum())
 
 
+def _relative_rates(model: Model, start: Mapping[str, float]) -> dict[str, float]:
+    """How often each kind of detector detects, for its exposure, compared to all of them.
+
+    Only where a formula lets the amplitude differ between kinds; a detection of a kind that made
+    none counts as a half.
+    """
+    if not _amplitudes_by_kind(model):
+        return {}
+    kinds = dict.fromkeys(kind for survey in model.surveys for kind in survey.traps.detector)
+    number, exposure = {}, {}
+    for kind in kinds:
+        alone = dict.fromkeys(kinds, 0.0) | {kind: 1.0}
+        hazards, areas = _unit_exposure(model, start, (), alone)
+        exposure[kind] = sum(float(h.sum()) * a for h, a in zip(hazards, areas, strict=True))
+        number[kind] = sum(_detections_by(survey, kind) for survey in model.surveys)
+    if min(exposure.values()) <= 0.0:
+        return {}
+    overall = sum(number.values()) / sum(exposure.values())
+    return {kind: max(number[kind], 0.5) / exposure[kind] / overall for kind in kinds}
+
+
+def _amplitudes_by_kind(model: Model) -> list[Parameter]:
+    """The amplitude, if its formula has ``detector``."""
+    found = [model.parameters.get(name) for name in ("lambda0", "g0")]
+    return [
+        p
+        for p in found
+        if p is not None and p.design is not None and DETECTOR_WORD in p.design.variables
+    ]
+
+
+def _detections_by(survey: Survey, kind: str) -> float:
+    """Number of detections at one kind of detector."""
+    own = np.array([word == kind for word in survey.traps.detector])
+    return float(survey.captures.count[own[survey.captures.trap]].sum())
+
+
 def _unit_exposure(
-    model: Model, start: Mapping[str, float], distances: Sequence[FloatArray | None]
+    model: Model,
+    start: Mapping[str, float],
+    distances: Sequence[FloatArray | None],
+    relative: Mapping[str, float],
 ) -> tuple[list[FloatArray], list[float]]:
-    """Total exposure of sparse mask points for an amplitude of 1, and the area of each point."""
+    """Total exposure of sparse mask points for an amplitude of 1, and the area of each point.
+
+    ``relative`` multiplies the amplitude of kinds of detectors.
+    """
     hazards, areas = [], []
     values = [np.full((1, 1), start[name]) for name in model.detection.shape.parameters]
     for b, survey in enumerate(model.surveys):
         step = max(1, survey.mask.n_points // _COARSE_POINTS)
         xy = survey.mask.xy[::step]
-        sites, effort = _unit_sites(model, survey, [value[0] for value in values])
+        sites, effort = _unit_sites(model, survey, [value[0] for value in values], relative)
         measured = distances[b] if len(distances) else None
         if measured is None:
             d2 = ((sites[:, None, :] - xy[None, :, :]) ** 2).sum(axis=2)
@@ -166,11 +211,12 @@ def _unit_exposure(
 
 
 def _unit_sites(
-    model: Model, survey: Survey, shape: Sequence[FloatArray]
+    model: Model, survey: Survey, shape: Sequence[FloatArray], relative: Mapping[str, float]
 ) -> tuple[FloatArray, FloatArray]:
     """Places of traps and points of searches, and the exposure there for an amplitude of 1."""
     traps = survey.traps
-    effort = traps.effort.sum(axis=1)
+    rate = np.array([relative.get(kind, 1.0) for kind in traps.detector])
+    effort = traps.effort.sum(axis=1) * rate
     at_points = ~traps.is_search
     sites, exposure = [traps.xy[at_points]], [effort[at_points]]
     dimension = dimensions(traps.detector)
@@ -214,7 +260,8 @@ def _nearest(parameter: Parameter, value: float) -> FloatArray:
 def coefficients_of(model: Model, natural: Mapping[str, float]) -> FloatArray:
     """Coefficients at which every parameter has the same value everywhere.
 
-    Those of the metric stay 0.
+    Those of the metric stay 0. An amplitude whose formula has ``detector`` follows the detections
+    of each kind.
 
     Parameters
     ----------
@@ -231,7 +278,23 @@ def coefficients_of(model: Model, natural: Mapping[str, float]) -> FloatArray:
         is_relative = name == "D" and model.is_relative
         if parameter.fixed is None and name not in METRIC_WORDS and not is_relative:
             start[parameter.slice] = _nearest(parameter, natural[name])
+    relative = _relative_rates(model, natural)
+    for parameter in _amplitudes_by_kind(model) if relative else []:
+        start[parameter.slice] = _by_kind(model, parameter, natural[parameter.name], relative)
     return start
+
+
+def _by_kind(
+    model: Model, parameter: Parameter, value: float, relative: Mapping[str, float]
+) -> FloatArray:
+    """Coefficients of an amplitude that is different for each kind of detector."""
+    kinds = model.detection_rows.frame[DETECTOR_WORD].astype(str)
+    rate = kinds.map(relative).to_numpy(dtype=np.float64)
+    amplitude: FloatArray = np.asarray(value * rate)
+    if not model.detection.is_hazard:
+        amplitude = np.asarray(-np.expm1(np.log1p(-value) * rate))
+    target = parameter.link.forward(amplitude)[np.unique(parameter.row_of, return_index=True)[1]]
+    return np.asarray(np.linalg.lstsq(parameter.rows, target, rcond=None)[0])
 
 
 def crude_starts(model: Model) -> list[FloatArray]:
@@ -348,3 +411,19 @@ def chained_start(model: Model, crude: FloatArray, given: Mapping[str, float]) -
         if any(known):
             start[parameter.slice] = [given.get(n, 0.0) for n in parameter.coefficient_names]
     return start
+
+
+def thinning(model: Model) -> int:
+    """Every how many-th mask point is enough for a first search (1: all).
+
+    Parameters
+    ----------
+    model : Model
+    """
+    if model.metric_design is not None and model.metric_design.parameters:
+        # Measuring the distances takes most of the time, to few points or to all.
+        return 1
+    n_points = sum(survey.mask.n_points for survey in model.surveys)
+    spacing = max(survey.mask.spacing for survey in model.surveys)
+    allowed = int((0.5 * first_sigma(model.surveys) / spacing) ** 2)
+    return max(1, min(n_points // _FIRST_SEARCH_POINTS, allowed))

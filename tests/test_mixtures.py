@@ -11,7 +11,8 @@ from test_individuals import estimate_of, model_of
 
 import secr_nea as sn
 from secr_nea import inference
-from secr_nea.maximise import _boundaries, maximise
+from secr_nea.boundaries import boundaries
+from secr_nea.maximise import maximise
 
 
 @cache
@@ -70,11 +71,11 @@ def test_an_empty_class_is_a_boundary():
     model = small_mixture().model
     coefficients = small_mixture().coefficients.copy()
     coefficients[-1] = -8.0
-    assert _boundaries(model, coefficients) == ("pmix",)
+    assert boundaries(model, coefficients) == ("pmix",)
     coefficients[-1] = 8.0
-    assert _boundaries(model, coefficients) == ("pmix",)
+    assert boundaries(model, coefficients) == ("pmix",)
     coefficients[-1] = 0.0
-    assert _boundaries(model, coefficients) == ()
+    assert boundaries(model, coefficients) == ()
 
 
 def test_profiles_that_are_not_one_proportion_are_refused():

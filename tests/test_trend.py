@@ -94,3 +94,19 @@ def test_one_survey_has_no_rate():
     plain = sn.Model(surveys_of("three_ridges"), population="conditional")
     with pytest.raises(sn.ModelError, match="has no density"):
         inference.rate_of_increase(maximise(plain, progress=False))
+
+
+def test_what_is_hardly_known_is_told_without_a_warning():
+    """exp(sd^2) of a standard deviation below the limit of flatness may overflow."""
+    estimate = estimate_of("~ 1")
+    vague = sn.FitResult(
+        estimate.model,
+        estimate.coefficients,
+        estimate.covariance * 0.0 + np.diag([28.0**2, 0.0, 0.0]),
+        estimate.log_likelihood,
+        estimate.diagnosis,
+    )
+    table = inference.real_parameters(vague).set_index("parameter")
+    assert np.isinf(table.loc["D", "se"])
+    surface = vague.density_surface(survey="north")
+    assert np.isinf(surface["se"].to_numpy()).any()

@@ -1,4 +1,4 @@
-"""The command line: ``python -m secr_nea estimate ...``, ``demo``, ``convert ...``."""
+"""The command line: ``python -m secr_nea estimate ...``, ``check``, ``convert``, ``demo``."""
 
 from secr_nea.cli.commands import app, commands, main
 

@@ -184,7 +184,8 @@ def density_table(
     z = z_value(level)
     se = np.abs(link.slope(point.predictor)) * point.predictor_se
     if link.name == "log":
-        se = point.value * np.sqrt(np.expm1(point.predictor_se**2))
+        with np.errstate(over="ignore"):  # infinite where hardly anything is known
+            se = point.value * np.sqrt(np.expm1(point.predictor_se**2))
     known = np.where(np.isnan(point.predictor_se), np.nan, point.value)
     beyond = extrapolation(estimate, mask, survey=survey, group=group).any(axis=1)
     return pd.DataFrame(

@@ -102,7 +102,8 @@ def _natural(
     value = np.where(np.isnan(sd), np.nan, parameter.link.inverse(eta))
     se = np.abs(parameter.link.slope(eta)) * sd
     if parameter.link.name == "log":
-        se = value * np.sqrt(np.expm1(sd**2))
+        with np.errstate(over="ignore"):  # infinite where hardly anything is known
+            se = value * np.sqrt(np.expm1(sd**2))
     return pd.DataFrame(
         {
             "parameter": parameter.name,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from secr_nea._typing import CRSLike
 from secr_nea.captures import CaptureHistory
 from secr_nea.io.csv_text import Columns, Table, naming, read_text_table
+from secr_nea.io.detectors import TrapReading, study_detectors
 from secr_nea.io.matching import (
     MaskSource,
     are_shared,
@@ -18,10 +20,13 @@ from secr_nea.io.matching import (
     survey_covariates,
     warn_without_detections,
 )
-from secr_nea.io.survey_rows import SESSION, by_survey, captures_of, one_survey, traps_of, typed
+from secr_nea.io.survey_rows import SESSION, captures_of, one_survey, traps_of, typed
 from secr_nea.mask import HabitatMask
 from secr_nea.survey import Survey, as_surveys
 from secr_nea.traps import TrapArray
+
+if TYPE_CHECKING:
+    import geopandas
 
 
 def read_traps(
@@ -170,13 +175,15 @@ def read_mask(
 
 def read_surveys(
     *,
-    traps: Table,
+    traps: Table | None = None,
     captures: Table,
     mask: MaskSource,
+    searches: Table | geopandas.GeoDataFrame | None = None,
     detector: str | Sequence[str] = "count",
     crs: CRSLike | None = None,
     effort: Table | None = None,
     effort_column: str | None = None,
+    search_effort: Table | None = None,
     individuals: Table | None = None,
     survey_column: str = SESSION,
     covariates: pd.DataFrame | None = None,
@@ -191,7 +198,13 @@ def read_surveys(
     traps, captures, effort, individuals : CSV file or DataFrame
         As for :func:`read_traps` and :func:`read_captures`, with the column ``survey_column``; when
         the traps table has none there is one survey, called "survey". An individuals table without
-        it lists animals whose ids are the same in all surveys.
+        it lists animals whose ids are the same in all surveys. ``traps`` may be absent where
+        there are searches alone. Detections of searches have x and y.
+    searches : CSV file, DataFrame, GeoDataFrame or file of geodata, optional
+        Searched areas and transects, as for :func:`read_searches`, with ``survey_column`` where
+        the traps table has it; a survey may have traps, searches or both.
+    search_effort : CSV file or DataFrame, optional
+        Long table with search_id, occasion, effort; 1 on every occasion of the traps by default.
     mask : CSV file, DataFrame, HabitatMask, mapping of survey name to HabitatMask, or function of
     the traps
         A table or mask without ``survey_column`` is shared by all surveys.
@@ -206,7 +219,7 @@ def read_surveys(
     Returns
     -------
     tuple of Survey
-        In the order of the traps table.
+        In the order of the traps table; surveys that have only searches come last.
 
     Raises
     ------
@@ -220,31 +233,31 @@ def read_surveys(
     SecrWarning
         A survey without any detection.
     """
-    with naming(traps, "traps"):
-        trap_tables = by_survey(read_text_table(traps, "traps"), survey_column, "traps")
-    named = list(trap_tables)
-    capture_tables = matched(captures, "captures", trap_tables, survey_column)
-    effort_tables = matched(effort, "effort", trap_tables, survey_column)
-    animal_tables = matched(individuals, "individuals", trap_tables, survey_column, shared=True)
-    masks = masks_by_survey(mask, trap_tables, survey_column, crs, spacing)
+    detectors = study_detectors(
+        traps,
+        searches,
+        effort=effort,
+        search_effort=search_effort,
+        survey_column=survey_column,
+        reading=TrapReading(detector, effort_column, varying),
+        crs=crs,
+        n_occasions=n_occasions,
+    )
+    known = detectors.names
+    named = list(known)
+    capture_tables = matched(captures, "captures", known, survey_column)
+    animal_tables = matched(individuals, "individuals", known, survey_column, shared=True)
+    masks = masks_by_survey(mask, known, survey_column, crs, spacing)
     facts = survey_covariates(covariates, named, survey_column)
-    warn_without_detections(named, capture_tables, len(trap_tables) > 1)
+    warn_without_detections(named, capture_tables, len(named) > 1)
     surveys = []
     for name in named:
         told = None if name == "" else name
-        with naming(traps, "traps", told):
-            array = traps_of(
-                trap_tables[name],
-                detector,
-                crs,
-                effort_tables.get(name),
-                effort_column,
-                n_occasions,
-                varying,
-            )
+        array = detectors.of(name)
         frame = capture_tables.get(name)
         if frame is None:
-            frame = pd.DataFrame({"animal_id": [], "occasion": [], "trap_id": []}, dtype=str)
+            columns = ("animal_id", "occasion", "trap_id", "x", "y")
+            frame = pd.DataFrame({name: [] for name in columns}, dtype=str)
         animals = animal_tables.get(name)
         if animals is not None and are_shared(animal_tables, named):
             animals = only_detected(animals, frame)
