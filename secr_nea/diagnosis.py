@@ -19,7 +19,8 @@ class Diagnosis:
         simplify the formulas, or look for covariates on very different scales.
     distance_to_maximum : float
         Expected gain of log-likelihood that is left (half g' H^-1 g over the directions that are
-        not flat), below 1e-6 at a maximum.
+        not flat), below 1e-6 at a maximum. Coefficients of friction at a kink, where the slope
+        falls to both sides, are left out.
     gradient : float
         Largest derivative of the log-likelihood to a change of one unit of a predictor.
     positive_definite : bool

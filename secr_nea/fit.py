@@ -17,10 +17,14 @@ from secr_nea.distances import Metric
 from secr_nea.errors import ModelError, SecrWarning
 from secr_nea.estimate import Estimate
 from secr_nea.inference.doubts import doubts
+from secr_nea.io.geo_files import write_geopackage
+from secr_nea.io.secr_write import write_secr
+from secr_nea.io.table_files import write_tables
 from secr_nea.mask import HabitatMask
 from secr_nea.maximise import maximise
 from secr_nea.model import Model
 from secr_nea.report import write_report
+from secr_nea.report.tables import data_summary
 from secr_nea.results_text import result_html, result_text
 from secr_nea.survey import Survey
 from secr_nea.transboundary import Transboundary, transboundary
@@ -247,6 +251,24 @@ class FitResult(Estimate):
             public=public,
             **tables,
         )
+
+    def to_secr(self, folder: PathLike) -> Path:
+        """Files for R secr and a script that repeats the fit; see `secr_nea.write_secr`."""
+        return write_secr(folder, self)
+
+    def to_geopackage(self, path: PathLike) -> Path:
+        """Traps, detections, mask and density for a GIS; see `secr_nea.write_geopackage`."""
+        return write_geopackage(path, self)
+
+    def to_tables(self, path: PathLike, *, level: float = 0.95) -> list[Path]:
+        """Coefficients, real parameters and data as .xlsx or CSV; see `secr_nea.write_tables`."""
+        tables = {
+            "coefficients": self.coefficient_table(level).reset_index(),
+            "data": data_summary(self).rename_axis("fact").reset_index(),
+        }
+        if self.diagnosis.converged:
+            tables["real_parameters"] = inference.real_parameters(self, level=level)
+        return write_tables(tables, path)
 
     def __repr__(self) -> str:
         formulas = ", ".join(f"{name} {p.text}" for name, p in self.model.parameters.items())

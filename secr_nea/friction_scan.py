@@ -8,13 +8,85 @@ import numpy as np
 from scipy import optimize
 
 from secr_nea._typing import FloatArray
+from secr_nea.model import Model
 
 _FRICTIONS = np.array([0.1, 0.25, 0.5, 0.8, 1.2, 1.7])  # for covariates of root mean square 1
 _NEAR_TOP = 3.0  # log-likelihood below the best within which another top is climbed
 _HOPELESS = 20.0
+_SETTLED = 0.1  # standard errors within which the top of a kink is looked for
 
 Target = Callable[[FloatArray], tuple[float, FloatArray]]
 """Minus the log-likelihood and its derivative."""
+
+
+def friction_of(model: Model) -> tuple[int, ...]:
+    """Positions of the coefficients of friction among those of a model.
+
+    Parameters
+    ----------
+    model : Model
+    """
+    if "noneuc" not in model.parameters:
+        return ()
+    own = model.parameters["noneuc"].slice
+    return tuple(range(own.start, own.stop))
+
+
+def bridging(model: Model, step: float) -> FloatArray:
+    """Steps of central differences, ten times as wide for friction, to bridge its kinks.
+
+    Parameters
+    ----------
+    model : Model
+    step : float
+        For other coefficients.
+    """
+    steps = np.full(model.n_coefficients, step)
+    steps[list(friction_of(model))] = 10.0 * step
+    return steps
+
+
+def settled(
+    target: Target, u: FloatArray, hessian: FloatArray, friction: tuple[int, ...]
+) -> FloatArray:
+    """The top near a point where the likelihood may have a kink.
+
+    Where a way switches, the slope jumps, and at the top it may fall to both sides without ever
+    being 0. So the top is looked for by values alone, along each coefficient of friction with the
+    others following it.
+
+    Parameters
+    ----------
+    target : callable
+    u : float64 array, shape (n_coefficients,)
+        Near the top.
+    hessian : float64 array, shape (n_coefficients, n_coefficients)
+        Information.
+    friction : tuple of int
+
+    Returns
+    -------
+    float64 array, shape (n_coefficients,)
+        Not lower than ``u``.
+    """
+    if not np.isfinite(hessian).all():
+        return u
+    covariance = np.linalg.pinv(hessian, hermitian=True)
+    value = target(u)[0]
+    for j in friction:
+        if not covariance[j, j] > 0.0:
+            continue
+        along = covariance[:, j] / np.sqrt(covariance[j, j])
+        begin = u
+        found = optimize.minimize_scalar(
+            lambda t, begin=begin, along=along: target(begin + t * along)[0],
+            bounds=(-_SETTLED, _SETTLED),
+            method="bounded",
+            options={"xatol": 1e-4 * _SETTLED},
+        )
+        if found.fun < value:
+            u, value = begin + found.x * along, found.fun
+    return u
 
 
 def other_tops(

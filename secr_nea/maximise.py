@@ -15,16 +15,15 @@ from secr_nea.boundaries import boundaries
 from secr_nea.diagnosis import FLAT_SE, Diagnosis, verdict
 from secr_nea.errors import FitError
 from secr_nea.estimate import Estimate
-from secr_nea.friction_scan import other_tops
+from secr_nea.friction_scan import bridging, friction_of, other_tops, settled
 from secr_nea.individuals import LATENT
 from secr_nea.likelihood import Likelihood, likelihood_of
 from secr_nea.model import Model
 from secr_nea.smoothing import Penalties, Smoothing
-from secr_nea.start import chained_start, crude_starts, first_sigma
+from secr_nea.start import chained_start, crude_starts, thinning
 
 _GAIN = 1e-6  # log-likelihood that may be left at a maximum
 _MOST_STARTS = 6
-_COARSE_POINTS = 3000  # a larger mask is first tried at about this many points
 
 
 @dataclass(frozen=True)
@@ -86,12 +85,16 @@ class _Scaled:
 
 @dataclass(frozen=True)
 class _Point:
-    """Where a search stands, in scaled coordinates."""
+    """Where a search stands, in scaled coordinates.
+
+    ``kinked`` are coefficients at a top that is a kink: there is a slope on either side of it.
+    """
 
     u: FloatArray
     value: float
     gradient: FloatArray
     hessian: FloatArray
+    kinked: tuple[int, ...] = ()
 
 
 def _search(
@@ -141,7 +144,7 @@ _STEP = 1e-3  # of the central differences, in units of the predictors
 
 def _summit(target: _Scaled, u: FloatArray) -> _Point:
     """Let runaway coefficients run, then Newton steps until nothing is left to gain."""
-    width = np.full(len(u), _STEP)
+    width = bridging(target.likelihood.model, _STEP)
     value, gradient = target(u)
     point = _Point(u, value, gradient, target.hessian(u, width))
     pushed = _push_flat(target, point)
@@ -203,17 +206,6 @@ def _covariance(point: _Point, names: tuple[str, ...]) -> tuple[FloatArray, Bool
     if len(kept) and np.linalg.eigvalsh(inner)[0] <= 0.0:
         return nothing, flat, False
     return covariance, flat, True
-
-
-def _coarse(model: Model) -> int:
-    """Every how many-th mask point is enough for a first search (1: all)."""
-    if model.metric_design is not None and model.metric_design.parameters:
-        # Measuring the distances takes most of the time, to few points or to all.
-        return 1
-    n_points = sum(survey.mask.n_points for survey in model.surveys)
-    spacing = max(survey.mask.spacing for survey in model.surveys)
-    allowed = int((0.5 * first_sigma(model.surveys) / spacing) ** 2)
-    return max(1, min(n_points // _COARSE_POINTS, allowed))
 
 
 def maximise(
@@ -285,7 +277,7 @@ def maximise(
         several = thorough and model.individuals.variable == LATENT
         if several or not _is_maximum(best, search.full):
             best = search.look_elsewhere(best, begin[0], starts[1:_MOST_STARTS])
-        if "noneuc" in model.parameters:
+        if friction_of(model):
             best = search.over_friction(best)
         target, smoothing = search.full, None
         if search.penalties is not None:
@@ -307,7 +299,7 @@ class _Search:
     @classmethod
     def of(cls, model: Model, tick: Callable[[], None]) -> _Search:
         likelihood = likelihood_of(model)
-        every = _coarse(model)
+        every = thinning(model)
         full = _Scaled.of(likelihood, tick)
         penalties = None
         if model.smooths:
@@ -335,12 +327,18 @@ class _Search:
         if self.thin is self.full:
             return u, None
         u = _search(self.thin, u, None, 1e-3)
-        return u, self.thin.hessian(u, np.full(len(u), _STEP))
+        return u, self.thin.hessian(u, bridging(self.thin.likelihood.model, _STEP))
 
     def climb(self, begin: tuple[FloatArray, FloatArray | None]) -> _Point:
         """To the top of the hill on the full mask."""
         u = _search(self.full, begin[0], begin[1], 2e-3)
-        return _summit(self.full, u)
+        point = _summit(self.full, u)
+        friction = friction_of(self.full.likelihood.model)
+        if friction and _left(point, np.zeros(len(u), dtype=bool)) >= _GAIN:
+            u = settled(self.full, point.u, point.hessian, friction)
+            value, gradient = self.full(u)
+            point = _Point(u, value, gradient, point.hessian, friction)
+        return point
 
     def look_elsewhere(
         self, best: _Point, first_top: FloatArray, starts: list[FloatArray]
@@ -366,8 +364,7 @@ class _Search:
         several tops on one side. The other coefficients follow each value of the scan; distances
         are measured once for each. Tops of the scan are climbed if they come near the best.
         """
-        friction = self.full.likelihood.model.parameters["noneuc"].slice
-        for j in range(friction.start, friction.stop):
+        for j in friction_of(self.full.likelihood.model):
             for u in other_tops(self.full, best.u, best.value, best.hessian, j):
                 top = _search(self.full, u, best.hessian, 1e-2)
                 if self.full(top)[0] < best.value - 1e-3:
@@ -435,7 +432,9 @@ def _is_maximum(point: _Point, target: _Scaled) -> bool:
 
 def _left(point: _Point, flat: BoolArray) -> float:
     """Expected gain that is left, over the coefficients that are not flat."""
-    kept = np.flatnonzero(~flat)
+    smooth = ~flat
+    smooth[list(point.kinked)] = False
+    kept = np.flatnonzero(smooth)
     if not np.isfinite(point.hessian).all() or not np.isfinite(point.gradient).all():
         return np.inf
     if not len(kept):

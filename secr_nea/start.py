@@ -24,6 +24,7 @@ from secr_nea.survey import Survey
 from secr_nea.units import DENSITY_AREA_KM2, M2_PER_KM2, SIGMA_AT_UNIT_DENSITY
 
 _COARSE_POINTS = 400
+_FIRST_SEARCH_POINTS = 3000  # a larger mask is first tried at about this many points
 FIRST_FRICTION = 0.3
 """Size of a friction coefficient at the start, for a covariate of root mean square 1."""
 _MOST_SIGNED = 3  # coefficients whose signs are tried in all combinations
@@ -410,3 +411,19 @@ def chained_start(model: Model, crude: FloatArray, given: Mapping[str, float]) -
         if any(known):
             start[parameter.slice] = [given.get(n, 0.0) for n in parameter.coefficient_names]
     return start
+
+
+def thinning(model: Model) -> int:
+    """Every how many-th mask point is enough for a first search (1: all).
+
+    Parameters
+    ----------
+    model : Model
+    """
+    if model.metric_design is not None and model.metric_design.parameters:
+        # Measuring the distances takes most of the time, to few points or to all.
+        return 1
+    n_points = sum(survey.mask.n_points for survey in model.surveys)
+    spacing = max(survey.mask.spacing for survey in model.surveys)
+    allowed = int((0.5 * first_sigma(model.surveys) / spacing) ** 2)
+    return max(1, min(n_points // _FIRST_SEARCH_POINTS, allowed))

@@ -410,11 +410,12 @@ def number(value: float) -> str:
 INTRODUCTION = f"""\
 ## Every family of models
 
-{N_SURVEYS} simulated surveys for each family ({N_OF_SLOW["smooth"]} for the smooth), small ones: 36 detectors 1.5 sigma apart on a mask of
-cells of half a sigma that ends 4 sigma from them ({SIGMA:,.0f} m is sigma); about fifty animals
-are detected. Coefficients are on their link scale: a bias of 0.01 of a logarithm is 1 %. Means and
-coverage are over the fits that ended at a proper maximum; the share of these is told. Behind ±
-stand Monte Carlo standard errors: coverage of 95 % is met within about ±2 %.
+{N_SURVEYS} simulated surveys for each family ({N_OF_SLOW["smooth"]} for the smooth), small ones:
+36 detectors 1.5 sigma apart ({SIGMA:,.0f} m is sigma) on a mask of cells of half a sigma that ends 4
+sigma from them; about fifty animals are detected. Coefficients are on their link scale: a bias of
+0.01 of a logarithm is 1 %. Means and coverage are over the fits that ended at a proper maximum; the
+share of these is told. Behind ± stand Monte Carlo standard errors: with {N_SURVEYS} surveys a
+coverage of 95 % is met within about ±2 %.
 
 With so few animals an estimate of maximum likelihood has a bias of the order of a tenth of its
 standard error; more is a fault. What is not near zero bias or 95 % is discussed under its table.

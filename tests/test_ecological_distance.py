@@ -17,6 +17,7 @@ import tolerances
 import xarray
 
 import secr_nea as sn
+from secr_nea.friction_scan import settled
 from secr_nea.inference.doubts import array_extent
 from secr_nea.inference.mask_check import typical_sigma
 from secr_nea.likelihood import likelihood_of
@@ -344,6 +345,20 @@ def simulated_ridge(friction, seed=3):
     model = sn.Model(template, noneuc="~ wall - 1")
     beta = coefficients_at(model, D=6.0, lambda0=0.02, sigma=4000.0, noneuc__wall=friction)
     return sn.design.simulate_survey(model, beta, seed=seed)
+
+
+def test_a_top_that_is_a_kink_is_found_by_its_values():
+    """-3 |x - 0.4| - (y - x)^2 / 2: the slope is nowhere 0 at the top, (0.4, 0.4)."""
+
+    def target(u):
+        value = 3.0 * abs(u[1] - 0.4) + 0.5 * (u[0] - u[1]) ** 2
+        slope = 3.0 * np.sign(u[1] - 0.4)
+        return value, np.array([u[0] - u[1], slope - (u[0] - u[1])])
+
+    hessian = np.array([[1.0, -1.0], [-1.0, 301.0]])
+    u = settled(target, np.array([0.4002, 0.4002]), hessian, (1,))
+    assert u[1] == pytest.approx(0.4, abs=1e-5)
+    assert target(u)[0] < 1e-4
 
 
 def test_starts_have_both_signs():

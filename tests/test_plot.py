@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import subprocess
 import sys
@@ -46,6 +47,15 @@ def fitted():
 
 
 @cache
+def connected():
+    """Connectivity on a coarse mask, with straight ways."""
+    survey = sn.datasets.sailugem(6000.0)
+    model = sn.Model(survey, distance=sn.LeastCost(neighbors=8))
+    beta = model.coefficients(np.log([1.2, 0.01, 5500.0]))
+    return sn.inference.connectivity(dataclasses.replace(fitted(), model=model, coefficients=beta))
+
+
+@cache
 def several():
     name = next(n for n in oracle.survey_names() if len(oracle.survey(n)["sessions"]) == 3)
     return sn.fit(build.surveys_of_reference(name), lambda0="~ session", progress=False)
@@ -83,6 +93,7 @@ MAPS = {
     "mask": lambda **o: plot.mask(survey(), **o),
     "density": lambda **o: plot.density(fitted(), **o),
     "activity_center": lambda **o: plot.activity_center(fitted(), "SL01", **o),
+    "connectivity": lambda **o: plot.connectivity(connected(), **o),
     "regions": lambda **o: plot.regions(sn.datasets.sailugem_countries(), **o),
     "hillshade": lambda **o: plot.hillshade(sn.datasets.sailugem_elevation(), **o),
 }

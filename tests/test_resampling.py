@@ -18,6 +18,8 @@ import secr_nea as sn
 from secr_nea.design.draws import draw_records
 from secr_nea.inference.expected_counts import ExpectedCounts, count_matrix
 from secr_nea.inference.living import living
+from secr_nea.likelihood import likelihood_of
+from secr_nea.likelihood.points import detection_probability
 from secr_nea.resampling.discrepancies import complete, distance_classes
 from secr_nea.resampling.goodness_of_fit import newton_step
 from secr_nea.resampling.new_surveys import replicate_surveys, replicate_surveys_of_n
@@ -140,13 +142,31 @@ def test_a_learned_response_is_expected_given_what_went_before():
         np.testing.assert_allclose(found[row], by_hand, rtol=1e-12)
 
 
-def test_detected_animals_add_up_over_the_mask():
-    """Probability of detection from hazards of detectors equals that of the likelihood."""
-    fit = null_fit()
-    counts = ExpectedCounts(fit.model, 0)
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"detection": "HN"},
+        {"lambda0_location": "~ x - 1", "sigma_location": "~ y - 1"},
+        {"D": "~ x", "sigmak": "~ 1"},
+        {"distance": sn.LeastCost()},
+        {"distance": sn.AnisotropicDistance()},
+    ],
+)
+def test_hazards_of_detectors_are_those_of_the_likelihood(options):
+    """Also where distance or detection depend on the place of the activity centre."""
+    if isinstance(options.get("distance"), sn.LeastCost):
+        options = options | {"noneuc": "~ ruggedness_std - 1"}
+    model = sn.Model(example(), **options)
+    start = {"D": 0.0, "lambda0": -4.5, "g0": -4.5, "sigma": 8.6, "sigmak": -0.6}
+    beta = np.full(model.n_coefficients, 0.2)
+    for parameter in model.parameters.values():
+        if parameter.name in start:
+            beta[parameter.start] = start[parameter.name]
     points = np.arange(example().mask.n_points)[::50]
-    hazard = counts.total_hazard(fit.coefficients, points).sum(axis=1)
-    np.testing.assert_allclose(-np.expm1(-hazard), fit.pdot()[points], rtol=1e-10)
+    hazard = ExpectedCounts(model, 0).total_hazard(beta, points).sum(axis=1)
+    expected = detection_probability(likelihood_of(model), beta, 0)[points]
+    np.testing.assert_allclose(-np.expm1(-hazard), expected, rtol=1e-8)
 
 
 # --- residuals -----------------------------------------------------------------------------------
@@ -307,6 +327,7 @@ def kinds_of_models():
         "place": (world(), {"lambda0_location": "~ x - 1"}),
         "sigma by density": (world(), {"D": "~ x", "sigmak": "~ 1"}),
         "conditional groups": (world(), {"population": "conditional", "groups": "known"}),
+        "ecological distance": (world(), {"distance": sn.LeastCost(), "noneuc": "~ x - 1"}),
         "multi-catch": (world("multi"), {}),
         "binomial": (world("binomial"), {"detection": "HN"}),
         "searches": (searched(), {"smallest_sigma": 1000.0}),

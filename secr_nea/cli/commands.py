@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError
 
 from secr_nea._version import __version__
+from secr_nea.cli.check import check
+from secr_nea.cli.convert import convert
 from secr_nea.cli.demo import demo
 from secr_nea.cli.estimate import estimate
 from secr_nea.cli.messages import one_line
@@ -16,16 +18,19 @@ from secr_nea.errors import SecrError
 GOOD = 0
 BAD_INPUT = 2
 INTERRUPTED = 130
+NAMES = ("estimate", "check", "convert", "demo")
 
 HELP = """Density and abundance from spatial capture-recapture.
 
-Exit status: 0 when all is well (also with a flat or boundary coefficient, which is named), 2 for
-bad input, 3 for a fit that did not converge.
+Exit status: 0 when all is well (also with a flat or boundary coefficient, which is named), 1 when
+`check` found something that must be mended, 2 for bad input, 3 for a fit that did not converge.
 """
 
 commands = App(name="secr_nea", help=HELP, version=__version__, suppress_keyboard_interrupt=False)
 commands.command(estimate)
+commands.command(check)
 commands.command(demo)
+commands.command(convert)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,7 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit status: 0, 2 for bad input, 3 for a fit that did not converge.
+        Exit status: 0, 1 for data that must be mended, 2 for bad input, 3 for a fit that did not
+        converge.
     """
     tokens = list(sys.argv[1:] if arguments is None else arguments)
     try:
@@ -47,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             tokens, exit_on_error=False, print_error=False, result_action="return_value"
         )
     except CycloptsError as error:
-        command = f"{tokens[0]} " if tokens and tokens[0] in ("estimate", "demo") else ""
+        command = f"{tokens[0]} " if tokens and tokens[0] in NAMES else ""
         return _fail(f"{error} See: python -m secr_nea {command}--help", BAD_INPUT)
     except (SecrError, OSError) as error:
         return _fail(error, BAD_INPUT)

@@ -18,7 +18,7 @@ from secr_nea.inference.mask_check import (
     effective_area_by_buffer,
     effective_area_by_spacing,
 )
-from secr_nea.inference.minimum_count import MinimumCount, minimum_count
+from secr_nea.inference.minimum_count import minimum_count
 from secr_nea.inference.mixtures import profile_pmix
 from secr_nea.inference.nested_tests import (
     NestedTest,
@@ -39,6 +39,7 @@ from secr_nea.inference.region_covariance import abundance_covariance
 from secr_nea.inference.relative import absolute_coefficients, absolute_density
 from secr_nea.inference.residuals import detector_residuals
 from secr_nea.inference.sensitivity import sensitivity
+from secr_nea.inference.total_abundance import total_abundance
 from secr_nea.inference.trend import rate_of_increase
 
 __all__ = [
@@ -89,5 +90,6 @@ __all__ = [
     "score_table",
     "score_test",
     "sensitivity",
+    "total_abundance",
     "unearned",
 ]

@@ -76,7 +76,7 @@ def model_average(
         quantities(models.fits[n], what, newdata=newdata, region=region, by=by, survey=survey)
         for n in names
     ]
-    _require_same(names, columns, models)
+    _require_same(names, columns, models, newdata is not None)
     rows = {}
     for parts in zip(*columns, strict=True):
         found = [q.spread(models.fits[n]) for q, n in zip(parts, names, strict=True)]
@@ -100,7 +100,10 @@ def _used(models: ModelSet, most_delta: float) -> tuple[list[str], FloatArray]:
 
 
 def _require_same(
-    names: Sequence[str], columns: Sequence[Sequence[Quantity]], models: ModelSet
+    names: Sequence[str],
+    columns: Sequence[Sequence[Quantity]],
+    models: ModelSet,
+    given: bool,
 ) -> None:
     first = [quantity.name for quantity in columns[0]]
     for name, column in zip(names, columns, strict=True):
@@ -110,7 +113,7 @@ def _require_same(
                 "density, abundance or a real parameter."
             )
         own = [quantity.name for quantity in column]
-        if len(own) != len(first):
+        if len(own) != len(first) or (not given and own != first):
             raise ModelError(
                 f"{names[0]!r} has {', '.join(first)}; {name!r} has {', '.join(own)}. Give "
                 "newdata= with the covariates of all formulas, to average the same things."

@@ -217,7 +217,7 @@ def spatial_closure(captures: CaptureHistory, n_permutations: int, seed: int | N
         return ClosureTest("spatial", np.nan, np.nan, np.nan, "no animal was detected twice")
     # A binary detector holds an animal once on an occasion; multi-catch traps together do.
     place = np.where(np.repeat(kind == "multi", times), -1, trap)
-    taken = np.column_stack([animal, place])[np.repeat(once, times)]
+    taken = (animal * (captures.traps.n_traps + 1) + place + 1)[np.repeat(once, times)]
     edges = np.cumsum(captures.traps.effort[trap] * _occasion_rate(captures), axis=1)
     rng = np.random.default_rng(seed)
     sums = np.empty(n_permutations)
@@ -257,7 +257,7 @@ def _apart(
     """Draw again where a detector that can hold an animal once would hold it twice."""
     rows = np.flatnonzero(once)
     for _ in range(_MOST_SHUFFLES if len(rows) else 0):
-        _, first = np.unique(np.column_stack([taken, occasion[rows]]), axis=0, return_index=True)
+        _, first = np.unique(taken * edges.shape[1] + occasion[rows], return_index=True)
         again = np.delete(rows, first)
         if not len(again):
             break

@@ -40,7 +40,9 @@ def changed_model(
     unknown = sorted(set(given) - names)
     if unknown:
         raise ModelError(f"The model has no {', '.join(unknown)}; it has {', '.join(names)}.")
-    held = {name: p.fixed for name, p in model.parameters.items() if p.fixed is not None}
+    held = {
+        name.split("[")[0]: p.fixed for name, p in model.parameters.items() if p.fixed is not None
+    }
     kept = {name: value for name, value in held.items() if name not in given}
     return variant(model, surveys, fixed=kept, **given)
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from secr_nea._typing import CRSLike
 from secr_nea.captures import CaptureHistory
-from secr_nea.io.csv_text import Table, naming, read_text_table
+from secr_nea.io.csv_text import Columns, Table, naming, read_text_table
 from secr_nea.io.detectors import TrapReading, study_detectors
 from secr_nea.io.matching import (
     MaskSource,
@@ -40,12 +40,15 @@ def read_traps(
     survey: str | None = None,
     survey_column: str = SESSION,
     varying: Mapping[str, Sequence[str]] | None = None,
+    sheet: str | None = None,
+    columns: Columns = None,
+    decimal: str = ".",
 ) -> TrapArray:
     """Read the traps of one survey.
 
     Parameters
     ----------
-    source : CSV file or DataFrame
+    source : CSV file, Excel workbook (.xlsx) or DataFrame
         Columns trap_id, x, y (metres), covariates; with several surveys also ``survey_column``.
     detector, n_occasions, crs
         As for :class:`TrapArray`.
@@ -62,6 +65,13 @@ def read_traps(
     survey_column : str
     varying : mapping of name to list of columns, one per occasion, optional
         Covariates that change with the occasion.
+    sheet : str, optional
+        Sheet of a workbook; needed where its name does not tell what it holds.
+    columns : mapping of our name to the table's, or "synonyms", optional
+        Where the columns have other names: ``{"trap_id": "Camera ID", "x": "UTM_X"}``, or what
+        `suggest_columns` found. "synonyms" takes these without asking, and warns.
+    decimal : {".", ","}
+        Decimal mark of numbers that are text.
 
     Returns
     -------
@@ -73,7 +83,8 @@ def read_traps(
         Anything that cannot be right, with file and row numbers (1 = first data row).
     """
     with naming(source, "traps"):
-        frame = one_survey(read_text_table(source, "traps"), survey, survey_column, "traps")
+        table = read_text_table(source, "traps", sheet=sheet, columns=columns, decimal=decimal)
+        frame = one_survey(table, survey, survey_column, "traps")
         hours = None
         if effort is not None:
             hours = one_survey(read_text_table(effort, "effort"), survey, survey_column, "effort")
@@ -87,12 +98,15 @@ def read_captures(
     individuals: Table | None = None,
     survey: str | None = None,
     survey_column: str = SESSION,
+    sheet: str | None = None,
+    columns: Columns = None,
+    decimal: str = ".",
 ) -> CaptureHistory:
     """Read the detections of one survey.
 
     Parameters
     ----------
-    source : CSV file or DataFrame
+    source : CSV file, Excel workbook (.xlsx) or DataFrame
         Columns animal_id, trap_id, occasion (1 ... n_occasions; may be absent when there is one),
         optionally count; one row per detection when there is no count. Detections of searches have
         x and y (metres) and need no trap_id: they belong to the search that contains them. A column
@@ -101,7 +115,7 @@ def read_captures(
     traps : TrapArray
     individuals : CSV file or DataFrame, optional
         One row per detected animal: animal_id and covariates such as sex; empty cells are unknown.
-    survey, survey_column
+    survey, survey_column, sheet, columns, decimal
         As for :func:`read_traps`.
 
     Returns
@@ -114,7 +128,8 @@ def read_captures(
         Anything that cannot be right, with file and row numbers (1 = first data row).
     """
     with naming(source, "captures"):
-        frame = one_survey(read_text_table(source, "captures"), survey, survey_column, "captures")
+        table = read_text_table(source, "captures", sheet=sheet, columns=columns, decimal=decimal)
+        frame = one_survey(table, survey, survey_column, "captures")
     animals = None
     if individuals is not None:
         with naming(individuals, "individuals"):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
@@ -13,12 +14,22 @@ from secr_nea._numba import get_threads, run_tasks
 from secr_nea._typing import FloatArray
 from secr_nea.detection import DetectionFunction
 from secr_nea.likelihood.center_effects import PLAIN, CenterAdjoint, CenterEffects
+from secr_nea.likelihood.separable import (
+    TOLERANCE,
+    PatchAdjoint,
+    PatchSums,
+    Situation,
+    keeps_digits,
+    situation,
+)
 from secr_nea.likelihood.tables import Block
 
 # A tile's hazards (columns x points doubles) should stay in a core's own cache.
 _TILE_NUMBERS = 40_000
 # Below this many hazards and encounters, handing work to a thread costs more than it saves.
 _THREAD_NUMBERS = 200_000
+# The same for the pairs of a patch with what is near it, in the kernels for grids.
+_THREAD_PAIRS = 500
 
 Columns = tuple[FloatArray, ...]
 
@@ -54,10 +65,13 @@ class BlockSums:
         log sum_m W_m Pr(w_i | x_m), without the constant.
     detected : float64 array, shape (n_undetected_patterns,)
         sum_m W_m p.(x_m) for each pattern that undetected animals may have.
+    situation : Situation, optional
+        What the kernels for grids were given, where they were used.
     """
 
     animal_log: FloatArray
     detected: FloatArray
+    situation: Situation | None = None
 
 
 @dataclass(frozen=True)
@@ -153,18 +167,185 @@ def tile_log_hazard(
     return out
 
 
-def block_sums(inputs: Sequence[BlockInput], function: DetectionFunction) -> list[BlockSums]:
+def block_sums(
+    inputs: Sequence[BlockInput], function: DetectionFunction, tolerance: float = TOLERANCE
+) -> list[BlockSums]:
     """Log probabilities of the animals and expected numbers detected.
 
     Parameters
     ----------
     inputs : sequence of BlockInput
     function : DetectionFunction
+    tolerance : float
+        Far cameras and animals are left out where that changes the sum of all log sums, and that
+        of all expected numbers, by less.
 
     Returns
     -------
     list of BlockSums, one per block
     """
+    found = _grid_sums(inputs, function, tolerance)
+    rest = [b for b, sums in enumerate(found) if sums is None]
+    for b, sums in zip(rest, _tile_sums([inputs[b] for b in rest], function), strict=True):
+        found[b] = sums
+    return [sums for sums in found if sums is not None]
+
+
+def block_adjoint(
+    inputs: Sequence[BlockInput],
+    function: DetectionFunction,
+    sums: Sequence[BlockSums],
+    animal_log: Sequence[FloatArray],
+    undetected_factor: Sequence[FloatArray],
+) -> list[BlockAdjoint]:
+    """Derivatives of sum_i animal_log + sum_u factor_u detected_u to the inputs.
+
+    Parameters
+    ----------
+    inputs : sequence of BlockInput
+    function : DetectionFunction
+    sums : sequence of BlockSums
+        What `block_sums` returned for the same inputs.
+    animal_log : sequence of float64 arrays, each (n_animals,)
+        Log sums of each animal, over all blocks that share it.
+    undetected_factor : sequence of float64 arrays, each (n_undetected_patterns,)
+
+    Returns
+    -------
+    list of BlockAdjoint, one per block
+    """
+    found = _grid_adjoint(inputs, sums, animal_log, undetected_factor)
+    rest = [b for b, adjoint in enumerate(found) if adjoint is None]
+    by_tiles = _tile_adjoint(
+        [inputs[b] for b in rest],
+        function,
+        [animal_log[b] for b in rest],
+        [undetected_factor[b] for b in rest],
+    )
+    for b, adjoint in zip(rest, by_tiles, strict=True):
+        found[b] = adjoint
+    return [adjoint for adjoint in found if adjoint is not None]
+
+
+# --- masks that are grids, half-normal hazards ----------------------------------------------------
+
+
+def is_grid(item: BlockInput, function: DetectionFunction) -> bool:
+    """Whether the kernels for grids apply.
+
+    Parameters
+    ----------
+    item : BlockInput
+    function : DetectionFunction
+
+    Returns
+    -------
+    bool
+        Half-normal hazards, mask points on a grid, and parameters far from over- and underflow.
+    """
+    bounds = ((0.0, 1e100), (1e-3, 1e12))
+    return (
+        _is_fused(item, function)
+        and all(
+            low <= value.min(initial=low) and value.max(initial=low) <= high
+            for value, (low, high) in zip(item.values, bounds, strict=True)
+        )
+        and item.block.separable is not None
+    )
+
+
+def _situations(
+    inputs: Sequence[BlockInput], function: DetectionFunction, tolerance: float
+) -> list[Situation | None]:
+    """Blocks to which the kernels for grids apply, with what is near each patch."""
+    usable = [is_grid(item, function) for item in inputs]
+    size = sum(
+        item.block.n_animals + item.block.n_points * float(np.exp(item.log_weight.max()))
+        for item, use in zip(inputs, usable, strict=True)
+        if use
+    )
+    change = max(tolerance / max(size, 1.0), 1e-100)
+    return [
+        situation(item.block, item.values, item.log_weight, change) if use else None
+        for item, use in zip(inputs, usable, strict=True)
+    ]
+
+
+def _grid_sums(
+    inputs: Sequence[BlockInput], function: DetectionFunction, tolerance: float
+) -> list[BlockSums | None]:
+    """Sums of the blocks to which the kernels for grids apply, None for the others."""
+    situations = _situations(inputs, function, tolerance)
+    rooms = {b: PatchSums.of(given) for b, given in enumerate(situations) if given is not None}
+    _run_patches(situations, lambda b, given, *part: rooms[b].run(given, *part))
+    found: list[BlockSums | None] = [None] * len(inputs)
+    for b, given in enumerate(situations):
+        if given is not None:
+            animal_log, detected = rooms[b].together(given)
+            if keeps_digits(given, animal_log):
+                found[b] = BlockSums(animal_log, detected, given)
+    return found
+
+
+def _grid_adjoint(
+    inputs: Sequence[BlockInput],
+    sums: Sequence[BlockSums],
+    animal_log: Sequence[FloatArray],
+    undetected_factor: Sequence[FloatArray],
+) -> list[BlockAdjoint | None]:
+    """Derivatives of the blocks to which the kernels for grids apply, None for the others."""
+    situations = [part.situation for part in sums]
+    rooms = {
+        b: PatchAdjoint.of(given, animal_log[b], undetected_factor[b])
+        for b, given in enumerate(situations)
+        if given is not None
+    }
+    _run_patches(situations, lambda b, given, *part: rooms[b].run(given, *part))
+    found: list[BlockAdjoint | None] = [None] * len(inputs)
+    for b, given in enumerate(situations):
+        if given is not None:
+            values = rooms[b].together(given, inputs[b].block, inputs[b].values)
+            found[b] = BlockAdjoint(values, rooms[b].d_log_weight)
+    return found
+
+
+def _run_patches(
+    situations: Sequence[Situation | None], run: Callable[[int, Situation, int, int], None]
+) -> None:
+    """Run all patches of all blocks; each thread gets neighbours of about equal total cost."""
+    used = [(b, given) for b, given in enumerate(situations) if given is not None]
+    sizes = [len(given.given.patches.width) for _, given in used]
+    threads = min(get_threads(), sum(given.pairs for _, given in used) // _THREAD_PAIRS)
+    if threads <= 1:
+        for (b, given), size in zip(used, sizes, strict=True):
+            run(b, given, 0, size)
+        return
+    cost = np.cumsum(np.concatenate([given.cost for _, given in used]))
+    cuts = np.searchsorted(cost, cost[-1] * np.arange(1, threads) / threads)
+    edges = np.cumsum([0, *sizes])
+    parts = []
+    for low, high in pairwise([0, *cuts.tolist(), len(cost)]):
+        parts.append(
+            [
+                (b, given, int(max(low - start, 0)), int(min(high, end) - start))
+                for (b, given), start, end in zip(used, edges[:-1], edges[1:], strict=True)
+                if max(low, start) < min(high, end)
+            ]
+        )
+
+    def work(chosen: Sequence[list[tuple[int, Situation, int, int]]]) -> None:
+        for part in chosen:
+            for piece in part:
+                run(*piece)
+
+    run_tasks(work, parts, threads)
+
+
+# --- everything else, tile by tile ----------------------------------------------------------------
+
+
+def _tile_sums(inputs: Sequence[BlockInput], function: DetectionFunction) -> list[BlockSums]:
+    """As `block_sums`, for any detection function and any points."""
     tasks = _tasks(inputs)
     n_tiles = [sum(task[0] == b for task in tasks) for b in range(len(inputs))]
     sizes = [(n, i.block.n_animals) for n, i in zip(n_tiles, inputs, strict=True)]
@@ -202,26 +383,13 @@ def _log_sum(largest: FloatArray, total: FloatArray) -> FloatArray:
         return np.asarray(top + np.log((total * scaled).sum(axis=0)))
 
 
-def block_adjoint(
+def _tile_adjoint(
     inputs: Sequence[BlockInput],
     function: DetectionFunction,
     animal_log: Sequence[FloatArray],
     undetected_factor: Sequence[FloatArray],
 ) -> list[BlockAdjoint]:
-    """Derivatives of sum_i animal_log + sum_u factor_u detected_u to the inputs.
-
-    Parameters
-    ----------
-    inputs : sequence of BlockInput
-    function : DetectionFunction
-    animal_log : sequence of float64 arrays, each (n_animals,)
-        Log sums of each animal, over all blocks that share it.
-    undetected_factor : sequence of float64 arrays, each (n_undetected_patterns,)
-
-    Returns
-    -------
-    list of BlockAdjoint, one per block
-    """
+    """As `block_adjoint`, for any detection function and any points."""
     tasks = _tasks(inputs)
     n_values = len(function.parameters)
     d_weight = [np.empty(item.block.n_points) for item in inputs]

@@ -6,19 +6,26 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from secr_nea._typing import FloatArray
 from secr_nea.detection import DetectionFunction
 from secr_nea.distances import Measured
-from secr_nea.likelihood.blocks import BlockAdjoint, BlockInput, block_adjoint, block_sums
+from secr_nea.likelihood.blocks import (
+    BlockAdjoint,
+    BlockInput,
+    BlockSums,
+    block_adjoint,
+    block_sums,
+)
 from secr_nea.likelihood.capped import CappedFunction, with_shares, without_shares
 from secr_nea.likelihood.center_effects import PLAIN, CenterEffects
 from secr_nea.likelihood.layout import Population, populations_of
 from secr_nea.likelihood.own_distances import OwnDistances
 from secr_nea.likelihood.population import POPULATION_TERMS, PopulationTerm, relative_terms
+from secr_nea.likelihood.separable import TOLERANCE
 from secr_nea.model import Model
 from secr_nea.parameters import sum_by_row
 from secr_nea.units import animals_per_cell
@@ -48,6 +55,20 @@ class State:
         """Split a list with one item per block by populations."""
         edges = np.cumsum([0, *(len(group) for group in self.inputs)])
         return [flat[a:b] for a, b in pairwise(edges)]
+
+
+class _Forward(NamedTuple):
+    """The log-likelihood and what its derivatives need."""
+
+    value: float
+    sums: list[BlockSums]
+    animal_log: list[FloatArray]
+    terms: list[PopulationTerm]
+
+
+# With a larger derivative to the numbers detected, these are taken with a smaller tolerance, so
+# that what is left out changes no log-likelihood by 1e-10 (see the likelihood page).
+_STEEP = 5.0
 
 
 class Likelihood:
@@ -198,21 +219,26 @@ class Likelihood:
         """
         self.n_evaluations += 1
         state = self.state(coefficients)
-        return self._forward(state)[0] if state.is_possible else -np.inf
+        return self._forward(state).value if state.is_possible else -np.inf
 
-    def _forward(self, state: State) -> tuple[float, list[FloatArray], list[PopulationTerm]]:
+    def _forward(self, state: State, tolerance: float = TOLERANCE) -> _Forward:
         """Log-likelihood, log sums of the animals and number terms of each population."""
-        sums = state.nested(block_sums(state.flat, self.function))
+        sums = block_sums(state.flat, self.function, tolerance)
+        nested = state.nested(sums)
         total = self.constant
         logs = []
-        for item, parts in zip(self.populations, sums, strict=True):
+        for item, parts in zip(self.populations, nested, strict=True):
             logs.append(item.animal_log([part.animal_log for part in parts]))
             total += float(logs[-1][item.members].sum())
         terms = self._terms(
-            state, [np.sum([part.detected for part in parts], axis=0) for parts in sums]
+            state, [np.sum([part.detected for part in parts], axis=0) for parts in nested]
         )
         total += sum(term.value for term in terms)
-        return (total if np.isfinite(total) else -np.inf), logs, terms
+        steepest = max(float(np.abs(one.d_detected).max(initial=0.0)) for one in terms)
+        if _STEEP < steepest < np.inf and tolerance == TOLERANCE:
+            # The number detected is needed with more digits than the Poisson term needs.
+            return self._forward(state, TOLERANCE / steepest)
+        return _Forward(total if np.isfinite(total) else -np.inf, sums, logs, terms)
 
     def _terms(self, state: State, detected: list[FloatArray]) -> list[PopulationTerm]:
         """How the number of animals of each population enters."""
@@ -220,10 +246,13 @@ class Likelihood:
         if self.model.is_relative:
             return relative_terms(numbers, detected)
         term = POPULATION_TERMS[self.model.population]
-        return [
-            term(number, seen, float(sum(np.exp(i.log_weight).sum() for i in inputs)))
-            for number, seen, inputs in zip(numbers, detected, state.inputs, strict=True)
+        expected = [
+            float(sum(np.exp(i.log_weight).sum() for i in inputs))
+            if self.model.population == "binomial"
+            else np.nan
+            for inputs in state.inputs
         ]
+        return [term(*given) for given in zip(numbers, detected, expected, strict=True)]
 
     def value_and_gradient(self, coefficients: FloatArray) -> tuple[float, FloatArray]:
         """Log-likelihood and its exact derivative to every coefficient.
@@ -244,12 +273,13 @@ class Likelihood:
         state = self.state(coefficients)
         if not state.is_possible:
             return -np.inf, nowhere
-        value, logs, terms = self._forward(state)
+        value, sums, logs, terms = self._forward(state)
         if not np.isfinite(value):
             return -np.inf, nowhere
         adjoints = block_adjoint(
             state.flat,
             self.function,
+            sums,
             [log[b.animals] for item, log in self._each(logs) for b in item.blocks],
             [term.d_detected for item, term in self._each(terms) for _ in item.blocks],
         )
@@ -318,7 +348,10 @@ class Likelihood:
         d_log = np.zeros(len(density.rows))
         for item, part in zip(self.populations, d_log_density, strict=True):
             if part is not None:
-                d_log += sum_by_row(item.density_rows, part, len(density.rows))
+                if len(density.rows) == 1:
+                    d_log += part.sum()
+                else:
+                    d_log += sum_by_row(item.density_rows, part, len(density.rows))
         gradient[density.slice] = density.pull_back(
             coefficients, d_log / density.values(coefficients)
         )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from secr_nea._typing import FloatArray, IntArray
+from secr_nea.likelihood.grid import thinning
 from secr_nea.likelihood.histories import history_constant
 from secr_nea.likelihood.tables import Block, build_block
 from secr_nea.model import Model
@@ -49,12 +50,13 @@ class Population:
     constant: float
 
     def thinned(self, every: int) -> Population:
-        """The same animals over every so many-th mask point."""
+        """The same animals over about every so many-th mask point."""
+        kept = thinning(self.blocks[0].points, every)
         return replace(
             self,
-            blocks=tuple(block.thinned(every) for block in self.blocks),
-            density_rows=self.density_rows[::every],
-            points=self.points[::every],
+            blocks=tuple(block.thinned(kept) for block in self.blocks),
+            density_rows=self.density_rows[kept] if len(self.density_rows) else self.density_rows,
+            points=self.points[kept],
         )
 
     def animal_log(self, block_logs: list[FloatArray]) -> FloatArray:

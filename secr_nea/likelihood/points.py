@@ -14,10 +14,12 @@ from secr_nea.likelihood.blocks import (
     BlockInput,
     block_adjoint,
     block_sums,
+    is_grid,
     tile_log_hazard,
 )
 from secr_nea.likelihood.center_effects import FARTHEST_SQUARED, CenterAdjoint, CenterEffects
 from secr_nea.likelihood.evaluate import Likelihood
+from secr_nea.likelihood.separable import pattern_hazard
 from secr_nea.likelihood.tables import Block
 from secr_nea.model import Model
 
@@ -201,6 +203,8 @@ def _pattern_effort(block: Block, pattern: int) -> FloatArray:
 
 def _pattern_hazard(likelihood: Likelihood, item: BlockInput, pattern: int) -> FloatArray:
     """Total hazard of one exposure pattern at every point of a block."""
+    if is_grid(item, likelihood.function):
+        return pattern_hazard(item.block, item.values, pattern)
     effort = _pattern_effort(item.block, pattern)
     out = np.empty(item.block.n_points)
     with np.errstate(all="ignore"):
@@ -357,7 +361,7 @@ def expected_detected(
     detected = np.sum([part.detected for part in sums], axis=0)
     ones = np.ones(len(detected)) if factor is None else factor
     nobody = [np.empty(0) for _ in inputs]
-    adjoints = block_adjoint(inputs, likelihood.function, nobody, [ones for _ in inputs])
+    adjoints = block_adjoint(inputs, likelihood.function, sums, nobody, [ones for _ in inputs])
     if places is not None:
         adjoints = [
             replace(part, effects=_on_points(part.effects, places, len(item.points)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from secr_nea._kernels.tiles import Tables
 from secr_nea._typing import FloatArray, IntArray
 from secr_nea.likelihood.encounters import exposure_of
 from secr_nea.likelihood.histories import History, animal_histories
+from secr_nea.likelihood.separable import Separable, separable_of
 from secr_nea.likelihood.sites import spread_over_searches
 from secr_nea.parameters import Parameter, sum_by_row
 from secr_nea.survey import Survey
@@ -31,6 +33,8 @@ class Block:
         Site of each hazard column.
     column_row : int64 array, shape (J,)
         Row of the model's detection values that each column uses.
+    column_kind : int64 array, shape (J,)
+        Columns of one kind have equal parameters, whatever these are, but for the amplitude.
     points : float64 array, shape (2, n_points), metres
         Mask points, coordinates first.
     cell_area : float, km2
@@ -44,6 +48,7 @@ class Block:
     sites: FloatArray
     column_site: IntArray
     column_row: IntArray
+    column_kind: IntArray
     points: FloatArray
     cell_area: float
     animals: IntArray
@@ -63,6 +68,11 @@ class Block:
     def n_points(self) -> int:
         """Number of mask points."""
         return int(self.points.shape[1])
+
+    @cached_property
+    def separable(self) -> Separable | None:
+        """The block as the kernels for grids need it; None where the points are not on a grid."""
+        return separable_of(self)
 
     def without_animals(self, xy: FloatArray | None = None) -> Block:
         """The same detectors and effort over other points, with nothing detected.
@@ -98,18 +108,18 @@ class Block:
         points = self.points if xy is None else np.ascontiguousarray(np.asarray(xy).T)
         return replace(self, tables=tables, points=points, animals=_NO_INDEX)
 
-    def thinned(self, every: int) -> Block:
-        """The same data over every so many-th point, each standing for a larger cell.
+    def thinned(self, kept: IntArray) -> Block:
+        """The same data over some of the points, each standing for a larger cell.
 
         Parameters
         ----------
-        every : int
+        kept : int64 array, shape (n_kept,)
 
         Returns
         -------
         Block
         """
-        points = np.ascontiguousarray(self.points[:, ::every])
+        points = np.ascontiguousarray(self.points[:, kept])
         larger = self.cell_area * self.n_points / points.shape[1]
         return replace(self, points=points, cell_area=larger)
 
@@ -192,6 +202,7 @@ def build_block(
         sites=np.ascontiguousarray(sites.xy),
         column_site=sites.site,
         column_row=column_row[sites.parent],
+        column_kind=_kinds(column_row, parameters[1:])[sites.parent],
         points=np.ascontiguousarray(survey.mask.xy.T),
         cell_area=survey.mask.cell_area,
         animals=np.asarray(animals[order], dtype=np.int64),
@@ -232,6 +243,15 @@ def _columns(
         flat[first].astype(np.int64),
         efforts[first],
     )
+
+
+def _kinds(column_row: IntArray, parameters: Sequence[Parameter]) -> IntArray:
+    """Number of each distinct combination of parameters that columns have."""
+    key = np.zeros(len(column_row), dtype=np.int64)
+    for parameter in parameters:
+        whole = key * len(parameter.rows) + parameter.row_of[column_row]
+        key = np.unique(whole, return_inverse=True)[1].reshape(-1).astype(np.int64)
+    return key
 
 
 def _exposure(survey: Survey, column: IntArray, n_columns: int) -> FloatArray:

@@ -6,6 +6,7 @@ from secr_nea.plot.border_charts import border, border_shares, double_count
 from secr_nea.plot.buffer_curve import buffer
 from secr_nea.plot.capture_charts import capture_frequency, cumulative_animals
 from secr_nea.plot.capture_map import captures
+from secr_nea.plot.connectivity_map import connectivity
 from secr_nea.plot.coverage_map import detectability, expected_use, extrapolation
 from secr_nea.plot.density_map import density
 from secr_nea.plot.detection_curve import detection
@@ -26,6 +27,7 @@ __all__ = [
     "buffer",
     "capture_frequency",
     "captures",
+    "connectivity",
     "cumulative_animals",
     "density",
     "detectability",

@@ -11,6 +11,7 @@ from pathlib import Path
 from secr_nea import inference
 from secr_nea.errors import DataError
 from secr_nea.estimate import Estimate
+from secr_nea.io.geo_files import write_geotiff, write_netcdf
 from secr_nea.survey import Survey
 
 
@@ -87,8 +88,6 @@ def write_rasters(estimate: Estimate, folder: Path, level: float) -> list[Path]:
         ``density_<survey>_<group>``); none without a model of density, or for a mask whose cells
         are not those of a raster.
     """
-    import rioxarray  # noqa: F401  (adds .rio)
-
     model = estimate.model
     levels = model.individuals.levels if model.individuals.grouped else ()
     words = file_words([survey.name for survey in model.surveys])
@@ -101,9 +100,8 @@ def write_rasters(estimate: Estimate, folder: Path, level: float) -> list[Path]:
         parts = ["density", words[survey.name]]
         parts += [group_words[group]] if group is not None else []
         tif, nc = (folder / f"{'_'.join(parts)}.{ending}" for ending in ("tif", "nc"))
-        numbers = surface.drop_vars("extrapolated")
-        numbers.astype("float32").rio.to_raster(tif, compress="deflate")
-        surface.to_netcdf(nc, engine="h5netcdf")
+        write_geotiff(surface, tif)
+        write_netcdf(surface, nc)
         written += [tif, nc]
     return written
 
