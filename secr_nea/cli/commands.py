@@ -9,9 +9,13 @@ from cyclopts import App, CycloptsError
 
 from secr_nea._version import __version__
 from secr_nea.cli.demo import demo
+from secr_nea.cli.design import design
 from secr_nea.cli.estimate import estimate
 from secr_nea.cli.messages import one_line
+from secr_nea.cli.simulate import simulate
 from secr_nea.errors import SecrError
+
+COMMANDS = ("estimate", "demo", "design", "simulate")
 
 GOOD = 0
 BAD_INPUT = 2
@@ -26,6 +30,8 @@ bad input, 3 for a fit that did not converge.
 commands = App(name="secr_nea", help=HELP, version=__version__, suppress_keyboard_interrupt=False)
 commands.command(estimate)
 commands.command(demo)
+commands.command(design)
+commands.command(simulate)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -47,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             tokens, exit_on_error=False, print_error=False, result_action="return_value"
         )
     except CycloptsError as error:
-        command = f"{tokens[0]} " if tokens and tokens[0] in ("estimate", "demo") else ""
+        command = f"{tokens[0]} " if tokens and tokens[0] in COMMANDS else ""
         return _fail(f"{error} See: python -m secr_nea {command}--help", BAD_INPUT)
     except (SecrError, OSError) as error:
         return _fail(error, BAD_INPUT)
