@@ -309,7 +309,7 @@ def short_names(fits: Sequence[Estimate]) -> list[str]:
         Numbered where two are the same model.
     """
     told = [
-        {"": fit.model.detection.name}
+        {"population": fit.model.population, "detection": fit.model.detection.name}
         | {name: f"{name} {tidy(p.text)}" for name, p in fit.model.parameters.items()}
         for fit in fits
     ]
@@ -317,8 +317,8 @@ def short_names(fits: Sequence[Estimate]) -> list[str]:
     varying = [key for key in keys if len({parts.get(key) for parts in told}) > 1]
     found: list[str] = []
     for parts in told:
-        shown = varying or [key for key in parts if key]
-        name = ", ".join(parts[key] for key in shown if key in parts) or "plain"
+        shown = varying or [key for key in parts if key not in ("population", "detection")]
+        name = ", ".join(parts[key] for key in shown if key in parts)
         label, number = name, 2
         while label in found:
             label, number = f"{name} ({number})", number + 1
