@@ -12,6 +12,8 @@ import pandas as pd
 
 from secr_nea import inference, resampling
 from secr_nea._typing import FloatArray, PathLike
+from secr_nea.design.streams import Seed
+from secr_nea.design.survey_simulation import simulate_survey
 from secr_nea.detection import DetectionFunction
 from secr_nea.distances import Metric
 from secr_nea.errors import ModelError, SecrWarning
@@ -226,6 +228,10 @@ class FitResult(Estimate):
     def sensitivity(self, **scenarios: Any) -> pd.DataFrame:
         """The same model with other masks and data; see `secr_nea.inference.sensitivity`."""
         return inference.sensitivity(self, **scenarios)
+
+    def simulate(self, *, seed: Seed = None) -> Survey | tuple[Survey, ...]:
+        """New surveys from the fitted model; see `secr_nea.design.simulate_survey`."""
+        return simulate_survey(self.model, self.coefficients, seed=seed)
 
     def report(
         self,
