@@ -21,7 +21,6 @@ from secr_nea.errors import (
     SecrWarning,
 )
 from secr_nea.fit import FitResult, fit
-from secr_nea.inference import MinimumCount, minimum_count
 from secr_nea.inference.comparison import ModelSet, compare
 from secr_nea.inference.minimum_count import MinimumCount, minimum_count
 from secr_nea.io import (
@@ -53,8 +52,6 @@ from secr_nea.io import (
     write_tables,
 )
 from secr_nea.io.raw_files import check, read_raw_tables
-from secr_nea.io.searches import read_searches
-from secr_nea.io.tables import read_captures, read_mask, read_surveys, read_traps
 from secr_nea.likelihood import log_likelihood, log_likelihood_gradient
 from secr_nea.mask import HabitatMask
 from secr_nea.model import Model

@@ -411,8 +411,8 @@ INTRODUCTION = f"""\
 ## Every family of models
 
 {N_SURVEYS} simulated surveys for each family ({N_OF_SLOW["smooth"]} for the smooth), small ones:
-36 detectors 1.5 sigma apart ({SIGMA:,.0f} m is sigma) on a mask of cells of half a sigma that ends 4
-sigma from them; about fifty animals are detected. Coefficients are on their link scale: a bias of
+36 detectors 1.5 sigma apart ({SIGMA:,.0f} m is sigma) on a mask of cells of half a sigma that ends
+4 sigma from them; about fifty animals are detected. Coefficients are on their link scale: a bias of
 0.01 of a logarithm is 1 %. Means and coverage are over the fits that ended at a proper maximum; the
 share of these is told. Behind ± stand Monte Carlo standard errors: with {N_SURVEYS} surveys a
 coverage of 95 % is met within about ±2 %.
