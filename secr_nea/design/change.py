@@ -146,16 +146,18 @@ def power_of_study(
     if not all(0 <= s < number for s in (before, *wanted)) or not wanted:
         raise DataError(f"The study has the scenarios 0 to {number - 1}; two are needed.")
     first = _densities(study, before)
-    rows = {}
+    rows: dict[str, dict[str, float]] = {}
     for s in wanted:
         second = _densities(study, s)
-        pairs = first.join(second, lsuffix="1", rsuffix="2", how="inner")
-        columns = [pairs[name].to_numpy(np.float64) for name in ("log1", "log2", "se1", "se2")]
-        z = (columns[1] - columns[0]) / np.hypot(columns[2], columns[3])
+        both = first.index.intersection(second.index)
+        one, two = (
+            table.loc[both, ["log", "se"]].to_numpy(np.float64).T for table in (first, second)
+        )
+        z = (two[0] - one[0]) / np.hypot(one[1], two[1])
         true1, true2 = (study.grid.scenarios[i].mean_density for i in (before, s))
         limit = norm.ppf(1.0 - alpha / sides)
         told = (np.abs(z) if sides == 2 else np.sign(true2 - true1) * z) > limit
-        share, n = float(told.mean()), len(pairs)
+        share, n = float(told.mean()), len(both)
         rse = float(first["rse"].mean())
         rows[study.grid.scenarios[s].name] = {
             "change": true2 / true1,
