@@ -17,12 +17,13 @@ from pathlib import Path
 import machine
 import numpy as np
 import ways
-from problems import FITTED, NAMES
+from problems import FITTED, NAMES, VARIANTS, problem, variant
 
 FLOORS = Path(__file__).with_name("floors.json")
 CLOCK = time.process_time
 REPETITIONS = {
     "value and gradient": 15,
+    "kernels for grids": 11,
     "fit": {"tiny": 15, "ridge": 3, "gobi_like": 7, "gobi_like_covariates": 3},
 }
 
@@ -49,7 +50,23 @@ def fit_ratio(name):
     return float(np.median(times[0]) / np.median(times[1]))
 
 
-MEASURES = {"value and gradient": (likelihood_ratio, NAMES), "fit": (fit_ratio, FITTED)}
+def grid_ratio(name):
+    """Time of value and gradient by the general kernels over that by the kernels for grids."""
+    target = variant(name) if name in VARIANTS else problem(name)
+    pair = [
+        (way, ways.model_gradient(target.model, target.truth, way))
+        for way in (ways.GENERAL, ways.ONE)
+    ]
+    ways.assert_same(*(ways.prepared(function, way)() for way, function in pair))
+    times = ways.seconds(pair, REPETITIONS["kernels for grids"], quickest=0.02, clock=CLOCK)
+    return float(np.median(times[0] / times[1]))
+
+
+MEASURES = {
+    "value and gradient": (likelihood_ratio, NAMES),
+    "kernels for grids": (grid_ratio, ("gobi_like", "two_country_occasions", *VARIANTS)),
+    "fit": (fit_ratio, FITTED),
+}
 
 
 def measure():

@@ -11,13 +11,21 @@ import time
 
 import machine
 import numpy as np
+import ways
 from problems import problem
 
 import secr_nea as sn
 from secr_nea._kernels.tiles import tile_adjoint, tile_value
 from secr_nea._numba import exp, kernel
 from secr_nea.likelihood import likelihood_of
-from secr_nea.likelihood.blocks import _tasks, block_adjoint, block_sums, tile_log_hazard
+from secr_nea.likelihood.blocks import (
+    _tasks,
+    _tile_adjoint,
+    _tile_sums,
+    block_sums,
+    tile_log_hazard,
+)
+from secr_nea.likelihood.separable import PatchAdjoint, PatchSums
 
 IN_CACHE = 4096
 
@@ -60,7 +68,14 @@ def machine_limits():
         for _ in range(200):
             np.exp(x, out=out)
 
+    left, right = np.ones((48, 32)), np.ones((32, 48))
+
+    def products():
+        for _ in range(200):
+            np.dot(left, right)
+
     return {
+        "multiply-add of a product, ns": shortest(products) * 1e9 / (200 * 48 * 32 * 48),
         "exp of the kernels, ns": shortest(lambda: exponentials(x, out, 200)) * each,
         "exp of NumPy, ns": shortest(numpy_exponentials) * each,
         "multiply-add in cache, ns": shortest(lambda: multiply_adds(x, out, 200)) * each,
@@ -99,7 +114,8 @@ def kernel_times(name):
     target = problem(name)
     function = target.model.detection
     items = likelihood_of(target.model).state(target.truth).flat
-    sums = block_sums(items, function)
+    with ways.general_kernels():
+        sums = block_sums(items, function)
     logs, factors = [s.animal_log for s in sums], [-np.ones_like(s.detected) for s in sums]
     tiles = []
     for b, _, start, stop in _tasks(items):
@@ -122,13 +138,54 @@ def kernel_times(name):
     return items, {
         "tile_value": (shortest(values), False, False),
         "tile_adjoint": (shortest(adjoints), True, False),
-        "pass for the value": (shortest(lambda: block_sums(items, function)), False, True),
+        "pass for the value": (shortest(lambda: _tile_sums(items, function)), False, True),
         "pass for the gradient": (
-            shortest(lambda: block_adjoint(items, function, logs, factors)),
+            shortest(lambda: _tile_adjoint(items, function, logs, factors)),
             True,
             True,
         ),
     }
+
+
+def grid_operations(given, adjoint):
+    """Exponentials, multiply-adds of matrix products and plain ones, of the kernels for grids."""
+    patches = given.given.patches
+    cells = patches.width * patches.height
+    edges = patches.width + patches.height
+    shapes, animals = np.diff(given.near.start), np.diff(given.near_animals.start)
+    exponentials = ((shapes + animals) * edges + 3 * cells).sum()
+    products = ((shapes + animals) * cells).sum()
+    plain = 4 * cells.sum()
+    if adjoint:
+        products += ((2 * shapes + 3 * animals) * cells).sum()
+        plain += 4 * cells.sum()
+    return exponentials, products, plain
+
+
+def grid_times(name, limits):
+    """Seconds of the kernels for grids, and the share of the machine's limit that they reach."""
+    target = problem(name)
+    items = likelihood_of(target.model).state(target.truth).flat
+    sums = block_sums(items, target.model.detection)
+    for what, adjoint in (("patch_sums", False), ("patch_adjoint", True)):
+        seconds, limit = 0.0, 0.0
+        for part in sums:
+            given = part.situation
+            assert given is not None
+            room = (
+                PatchAdjoint.of(given, part.animal_log, -np.ones_like(part.detected))
+                if adjoint
+                else PatchSums.of(given)
+            )
+            n_patches = len(given.given.patches.width)
+            seconds += shortest(lambda room=room, given=given, n=n_patches: room.run(given, 0, n))
+            exponentials, products, plain = grid_operations(given, adjoint)
+            limit += 1e-9 * (
+                exponentials * limits["exp of the kernels, ns"]
+                + products * limits["multiply-add of a product, ns"]
+                + plain * limits["multiply-add in cache, ns"]
+            )
+        yield what, seconds, limit
 
 
 def main():
@@ -146,6 +203,11 @@ def main():
         limit = limit_of(
             items, limits["exp of the kernels, ns"], limits["multiply-add in cache, ns"], *needs
         )
+        print(
+            f"{what:24s} {1e3 * seconds:8.2f} ms {1e9 * seconds / size:7.2f} ns each   "
+            f"limit {1e9 * limit / size:5.2f} ns, reached {limit / seconds:4.0%}"
+        )
+    for what, seconds, limit in grid_times(name, limits):
         print(
             f"{what:24s} {1e3 * seconds:8.2f} ms {1e9 * seconds / size:7.2f} ns each   "
             f"limit {1e9 * limit / size:5.2f} ns, reached {limit / seconds:4.0%}"

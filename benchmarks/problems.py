@@ -27,6 +27,7 @@ class Problem:
     model: sn.Model
     truth: np.ndarray
     seed: int
+    options: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def n_points(self):
@@ -42,7 +43,11 @@ class Problem:
 
     def fresh_model(self):
         """The same model without anything that was computed before."""
-        return model_of(self.model.surveys, self.model.formulas)
+        return sn.Model(self.model.surveys, **self.options)
+
+    def null_model(self):
+        """Everything constant, for the same data."""
+        return sn.Model(self.model.surveys)
 
 
 @dataclass(frozen=True)
@@ -71,7 +76,21 @@ def problem(name):
     assert not unknown, f"{name}: {unknown} are not coefficients of {empty.coefficient_names}"
     truth = np.array([recipe.truth.get(key, 0.0) for key in empty.coefficient_names])
     surveys = simulated(empty, truth, recipe.seed)
-    return Problem(name, recipe.about, model_of(surveys, recipe.formulas), truth, recipe.seed)
+    model = model_of(surveys, recipe.formulas)
+    return Problem(name, recipe.about, model, truth, recipe.seed, recipe.formulas)
+
+
+@cache
+def variant(name):
+    """A richer model whose data it simulates itself, on the layout of a recipe."""
+    about, layout, options, truth, seed = VARIANTS[name]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", sn.SecrWarning)
+        empty = sn.Model(layout(), **options)
+        at = np.array([truth.get(key, 0.0) for key in empty.coefficient_names])
+        surveys = sn.design.simulate_survey(empty, at, seed=seed)
+        model = sn.Model(surveys, **options)
+    return Problem(name, about, model, at, seed, options)
 
 
 def simulated(model, coefficients, seed):
@@ -276,6 +295,52 @@ RECIPES = {
     ),
 }
 """Every problem by its name."""
+
+
+def searched_area():
+    """A block of 12 square searches, three visits, in 4,900 cells."""
+    import shapely
+
+    corners = grid(4, 3, 9000.0) + 9000.0
+    traps = sn.TrapArray.from_searches(
+        [shapely.box(x, y, x + 6000.0, y + 6000.0) for x, y in corners], n_occasions=3
+    )
+    return [empty_survey(traps, grid(70, 70, 700.0), 700.0)]
+
+
+FEMALES = {"pmix:Intercept": 0.3, "lambda0:latent_class[T.2]": -1.0, "sigma:latent_class[T.2]": 0.3}
+VARIANTS = {
+    "time": (
+        "160 stations, binary; lambda0 ~ occasion (8 levels)",
+        two_country_block,
+        {"lambda0": "~ occasion"},
+        {**TIGER, "lambda0:occasion[T.4]": 0.3},
+        7,
+    ),
+    "learned": (
+        "the same; lambda0 ~ detected_before_here",
+        two_country_block,
+        {"lambda0": "~ detected_before_here"},
+        {**TIGER, "lambda0:detected_before_here": 0.5},
+        7,
+    ),
+    "mixture": (
+        "the same; two latent classes that differ in lambda0 and sigma",
+        two_country_block,
+        {"classes": 2, "lambda0": "~ latent_class", "sigma": "~ latent_class"},
+        {**TIGER, **FEMALES},
+        7,
+    ),
+    "area_search": (
+        "12 searched squares of 36 km2, 3 visits, 4,900 points",
+        searched_area,
+        {"D": "~ x"},
+        {**intercepts(5.0, 2.0, 2500.0), "D:x": 0.3},
+        7,
+    ),
+}
+"""Models beyond the plain rival: about, layout, options, truth, seed."""
+
 
 NAMES = tuple(RECIPES)
 FITTED = ("tiny", "ridge", "gobi_like", "gobi_like_covariates")

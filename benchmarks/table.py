@@ -10,8 +10,9 @@ import datetime
 from pathlib import Path
 
 import machine
+import range_wide
 import ways
-from problems import FITTED, NAMES, problem
+from problems import FITTED, NAMES, VARIANTS, problem, variant
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 
@@ -70,6 +71,24 @@ def fit_rows():
         yield f"| {name} | {cells} | {plain / best[0]:.0f} | {plain / best[1]:.0f} |"
 
 
+def variant_rows():
+    """Value and gradient of richer models, beside those of the null model of the same data."""
+    for name in VARIANTS:
+        p = variant(name)
+        null = p.null_model()
+        center = ways.null_coefficients(null)
+        functions = [
+            (ways.ONE, ways.model_gradient(p.model, p.truth)),
+            (ways.GENERAL, ways.model_gradient(p.model, p.truth, ways.GENERAL)),
+            (ways.ONE, ways.model_gradient(null, center)),
+        ]
+        answers = [ways.prepared(function, way)() for way, function in functions[:2]]
+        ways.assert_same(*answers)
+        best = ways.seconds(functions, 12, quickest=0.01).min(axis=1)
+        cells = " | ".join(milliseconds(one) for one in best)
+        yield f"| {name} | {p.about} | {p.n_animals} | {cells} | {best[0] / best[2]:.1f} |"
+
+
 def page(dated):
     when = f", {datetime.date.today():%d %B %Y}," if dated else ""
     head = HEAD.format(when=when, processor=machine.processor(), versions=machine.versions())
@@ -84,7 +103,36 @@ def page(dated):
         "| problem | numpy | 1 thread | 2 threads | ratio, 1 thread | ratio, 2 threads |\n"
         "|---|---:|---:|---:|---:|---:|\n"
     )
-    parts = (head, problem_rows(), likelihood, likelihood_rows(), fits, fit_rows())
+    variants = (
+        "\n\n## Richer models\n\n"
+        "Log-likelihood and gradient on one thread, by the kernels for grids and by the general "
+        "ones (which every other detection function uses), and how many times that of the null "
+        "model of the same data it takes.\n\n"
+        "| model | what | animals | milliseconds | general kernels | null model | times the null "
+        "model |\n"
+        "|---|---|---:|---:|---:|---:|---:|\n"
+    )
+    whole_range = (
+        "\n\n## A whole range\n\n"
+        "2,000 cameras on 2 million km², one connected array or 50 surveys, D ~ rugged; all "
+        "threads. Peak of memory of the whole process, libraries included. Up to 10,000 points the "
+        "general kernels must give the same answer.\n\n"
+        "| cameras | mask points | animals | mask, surveys and model, s | log-likelihood and "
+        "gradient, ms | fit with covariance, s | peak, GB |\n"
+        "|---|---:|---:|---:|---:|---:|---:|\n"
+    )
+    parts = (
+        head,
+        problem_rows(),
+        likelihood,
+        likelihood_rows(),
+        fits,
+        fit_rows(),
+        variants,
+        variant_rows(),
+        whole_range,
+        range_wide.rows(),
+    )
     text = "".join(part if isinstance(part, str) else "\n".join(part) for part in parts)
     return text + "\n"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import time
 import warnings
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 
@@ -13,6 +14,7 @@ import plain
 from problems import problem
 
 import secr_nea as sn
+from secr_nea.likelihood import blocks
 
 VALUE_RTOL = 1e-9
 MAXIMUM_ATOL = 1e-5
@@ -30,6 +32,44 @@ PLAIN = Way("numpy", 0)
 ONE = Way("kernel, 1 thread", 1)
 TWO = Way("kernel, 2 threads", 2)
 WAYS = (PLAIN, ONE, TWO)
+GENERAL = Way("general kernels, 1 thread", 1)
+"""The kernels for any detection function and any points, where those for grids would serve."""
+
+
+@contextmanager
+def general_kernels():
+    """Evaluate everything by tiles within this block."""
+    kept = blocks.is_grid
+    blocks.is_grid = lambda *args: False
+    try:
+        yield
+    finally:
+        blocks.is_grid = kept
+
+
+def model_gradient(model, at, way=ONE):
+    """A function without arguments: log-likelihood and gradient of a model of the library."""
+
+    def run():
+        if way is GENERAL:
+            with general_kernels():
+                return sn.log_likelihood_gradient(model, at)
+        return sn.log_likelihood_gradient(model, at)
+
+    return run
+
+
+def null_coefficients(null):
+    """Coefficients of a model without covariates near those that made its data."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", sn.SecrWarning)
+        return null.coefficients(sn.fit(null, progress=False).coefficients)
+
+
+def assert_same(one, other):
+    """Two ways of the library agree in log-likelihood and gradient."""
+    np.testing.assert_allclose(one[0], other[0], rtol=1e-11)
+    np.testing.assert_allclose(one[1], other[1], rtol=1e-8, atol=1e-9 * np.abs(other[1]).max())
 
 
 @cache

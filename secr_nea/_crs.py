@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 import pyproj
@@ -37,11 +38,18 @@ def as_crs(crs: CRSLike | None) -> pyproj.CRS | None:
         ) from None
 
 
+@lru_cache(maxsize=64)
+def _authority(crs: pyproj.CRS) -> tuple[str, str] | None:
+    """Code of a system in a register; the search among all of them takes a tenth of a second."""
+    found: tuple[str, str] | None = crs.to_authority()
+    return found
+
+
 def describe(crs: pyproj.CRS | None) -> str:
     """Short name of a coordinate reference system: ``EPSG:32646`` where it has a code."""
     if crs is None:
         return "none"
-    authority = crs.to_authority()
+    authority = _authority(crs)
     return ":".join(authority) if authority else str(crs.name)
 
 
@@ -114,7 +122,7 @@ def _check_stretch(xy: FloatArray, crs: pyproj.CRS, what: str) -> None:
         )
     operation = crs.coordinate_operation
     method = operation.method_name if operation is not None else ""
-    if "Pseudo Mercator" in method or crs.to_epsg() == 3857:
+    if "Pseudo Mercator" in method or _authority(crs) == ("EPSG", "3857"):
         raise CRSError(_web_mercator_message(latitude, crs, what))
     factors = pyproj.Proj(crs).get_factors(longitude, latitude)
     stretch = max(factors.tissot_semimajor - 1.0, 1.0 - factors.tissot_semiminor)

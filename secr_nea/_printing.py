@@ -1,9 +1,13 @@
-"""How data objects show themselves in a notebook: one small table of facts."""
+"""How objects show themselves in a notebook: a small table of facts, or a table with notes."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def facts_html(title: str, facts: Mapping[str, object]) -> str:
@@ -14,3 +18,11 @@ def facts_html(title: str, facts: Mapping[str, object]) -> str:
         for name, value in facts.items()
     )
     return f"<table><caption>{escape(title)}</caption><tbody>{rows}</tbody></table>"
+
+
+def frame_html(frame: pd.DataFrame, notes: Sequence[str] = (), title: str = "") -> str:
+    """A table of text with a title above and notes below; all text is escaped."""
+    head = f"<p><b>{escape(title)}</b></p>" if title else ""
+    told = "".join(f"<li>{escape(note)}</li>" for note in notes)
+    below = f"<ul style='font-size:90%'>{told}</ul>" if told else ""
+    return head + frame.to_html(escape=True, border=0) + below

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 FloatArray: TypeAlias = NDArray[np.float64]
 IntArray: TypeAlias = NDArray[np.int64]
+Int32Array: TypeAlias = NDArray[np.int32]
 BoolArray: TypeAlias = NDArray[np.bool_]
 PathLike: TypeAlias = str | os.PathLike[str]
 # Anything that pyproj.CRS.from_user_input accepts: "EPSG:32647", 32647, a pyproj.CRS ...

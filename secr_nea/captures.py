@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from secr_nea import _checks, _columns
 from secr_nea._printing import facts_html
 from secr_nea._typing import FloatArray, IntArray
+from secr_nea.capture_rules import check_records
 from secr_nea.capture_tables import (
     add_up,
     counts_of,
@@ -130,8 +131,7 @@ class CaptureHistory:
             put(self, name, _checks.read_only(values, np.int64))
         put(self, "animal_ids", ids)
         put(self, "covariates", _checks.covariate_frame(covariates, len(ids), "animal"))
-        _check_against_effort(self)
-        _check_against_detector(self)
+        check_records(self)
 
     @classmethod
     def from_dataframe(
@@ -448,53 +448,4 @@ def _refuse_undetected(animal: IntArray, ids: Sequence[str]) -> None:
         raise DataError(
             f"Animal {_checks.listed(repr(ids[i]) for i in unseen)} has no detection. "
             "Only detected animals belong in a capture history; remove the others."
-        )
-
-
-def _records_told(captures: CaptureHistory, bad: np.ndarray[Any, Any]) -> str:
-    return _checks.listed(
-        f"animal {captures.animal_ids[captures.animal[r]]!r} at trap "
-        f"{captures.traps.ids[captures.trap[r]]!r} "
-        f"on occasion {captures.occasion[r] + 1} (count {captures.count[r]})"
-        for r in np.flatnonzero(bad)
-    )
-
-
-def _check_against_effort(captures: CaptureHistory) -> None:
-    idle = captures.traps.effort[captures.trap, captures.occasion] == 0
-    if idle.any():
-        raise DataError(
-            f"Detections where the effort is 0: {_records_told(captures, idle)}. "
-            "Correct the effort table, the occasion or the trap, or remove these detections."
-        )
-
-
-def _check_against_detector(captures: CaptureHistory) -> None:
-    detector = np.array(captures.traps.detector, dtype=object)[captures.trap]
-    repeated = (detector == "binary") & (captures.count > 1)
-    if repeated.any():
-        raise DataError(
-            "A binary detector gives at most one detection per animal, trap and occasion: "
-            f"{_records_told(captures, repeated)}. "
-            "Use detector='count', or collapse the repeats with drop_duplicates() on animal, "
-            "occasion and trap."
-        )
-    taken = detector == "multi"
-    pairs = np.column_stack([captures.animal, captures.occasion])
-    _, place, times = np.unique(pairs, axis=0, return_inverse=True, return_counts=True)
-    in_many = np.bincount(place.reshape(-1), weights=captures.count * taken, minlength=len(times))
-    twice = taken & (in_many[place.reshape(-1)] > 1)
-    if twice.any():
-        raise DataError(
-            "A multi-catch trap holds an animal until the end of the occasion, so that it is "
-            f"detected once per occasion at most: {_records_told(captures, twice)}. "
-            "Use detector='binary' or 'count', or correct the occasions."
-        )
-    effort = captures.traps.effort[captures.trap, captures.occasion]
-    too_many = (detector == "binomial") & (captures.count > effort)
-    if too_many.any():
-        raise DataError(
-            "A binomial detector gives at most as many detections as its effort (trials): "
-            f"{_records_told(captures, too_many)}. "
-            "Correct the effort or the counts, or use detector='count'."
         )

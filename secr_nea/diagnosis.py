@@ -19,7 +19,8 @@ class Diagnosis:
         simplify the formulas, or look for covariates on very different scales.
     distance_to_maximum : float
         Expected gain of log-likelihood that is left (half g' H^-1 g over the directions that are
-        not flat), below 1e-6 at a maximum.
+        not flat), below 1e-6 at a maximum. Coefficients of friction at a kink, where the slope
+        falls to both sides, are left out.
     gradient : float
         Largest derivative of the log-likelihood to a change of one unit of a predictor.
     positive_definite : bool
@@ -83,10 +84,13 @@ def verdict(
     -------
     str
     """
+    verb = "stands" if len(boundary) == 1 else "stand"
+    edge = f"{', '.join(boundary)} {verb} at the edge of what is possible"
     if not converged:
+        where = f" ({edge})" if boundary else ""
         return (
-            "NOT CONVERGED: the log-likelihood is not at a maximum; do not use these numbers. "
-            "Start from a simpler fit (start=fit), or simplify the formulas."
+            f"NOT CONVERGED: the log-likelihood is not at a maximum{where}; do not use these "
+            "numbers. Start from a simpler fit (start=fit), or simplify the formulas."
         )
     parts = ["At the maximum"]
     if not positive_definite:
@@ -111,6 +115,5 @@ def verdict(
             "error is given there; merge, scale or drop the term"
         )
     if boundary:
-        verb = "stands" if len(boundary) == 1 else "stand"
-        parts.append(f"but {', '.join(boundary)} {verb} at the edge of what is possible")
+        parts.append(f"but {edge}")
     return "; ".join(parts) + "."

@@ -24,6 +24,7 @@ DETECTORS = {
     "multi": "multi",
     "multi_catch": "multi",
     "single": "multi",
+    "capped": "capped",
     "area_search": "area_search",
     "polygon": "area_search",
     "transect": "transect",

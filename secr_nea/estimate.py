@@ -13,6 +13,7 @@ from scipy.special import ndtri
 from secr_nea._typing import FloatArray
 from secr_nea.diagnosis import Diagnosis
 from secr_nea.errors import DataError
+from secr_nea.individuals import LATENT
 from secr_nea.model import Model
 from secr_nea.smoothing import Smoothing
 
@@ -63,7 +64,12 @@ def fingerprint_of(model: Model) -> Fingerprint:
     # What else the likelihood explains: classes and groups their covariate, the conditional
     # likelihood not how many animals there were.
     individuals = model.individuals
-    kind = [individuals.variable, str(individuals.grouped), str(model.population == "conditional")]
+    # Latent classes explain nothing but the histories.
+    explained = "" if individuals.variable == LATENT else individuals.variable
+    kind = [explained, str(individuals.grouped), str(model.population == "conditional")]
+    if model.is_relative and (len(surveys) > 1 or individuals.grouped):
+        # Relative density also explains in which survey or group each animal was detected.
+        kind.append("relative")
     text = "|".join([*(survey.fingerprint for survey in surveys), *kind])
     return Fingerprint(
         len(surveys),

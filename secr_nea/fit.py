@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from secr_nea import inference
+from secr_nea import inference, resampling
 from secr_nea._typing import FloatArray, PathLike
 from secr_nea.design.streams import Seed
 from secr_nea.design.survey_simulation import simulate_survey
 from secr_nea.detection import DetectionFunction
+from secr_nea.distances import Metric
 from secr_nea.errors import ModelError, SecrWarning
 from secr_nea.estimate import Estimate
 from secr_nea.inference.doubts import doubts
+from secr_nea.io.geo_files import write_geopackage
+from secr_nea.io.secr_write import write_secr
+from secr_nea.io.table_files import write_tables
 from secr_nea.mask import HabitatMask
 from secr_nea.maximise import maximise
 from secr_nea.model import Model
 from secr_nea.report import write_report
+from secr_nea.report.tables import data_summary
 from secr_nea.results_text import result_html, result_text
 from secr_nea.survey import Survey
+from secr_nea.transboundary import Transboundary, transboundary
 
 if TYPE_CHECKING:
     import xarray
@@ -115,9 +121,113 @@ class FitResult(Estimate):
             self, region=region, by=by, survey=survey, mask=mask, level=level, variance=variance
         )
 
+    def rate_of_increase(
+        self,
+        *,
+        times: Sequence[float] | str | None = None,
+        mask: HabitatMask | None = None,
+        group: str | None = None,
+        level: float = 0.95,
+    ) -> pd.DataFrame:
+        """Finite rate of increase between surveys; see `secr_nea.inference.rate_of_increase`."""
+        return inference.rate_of_increase(self, times=times, mask=mask, group=group, level=level)
+
+    def profile_pmix(self, values: Sequence[float] | None = None) -> pd.DataFrame:
+        """Log-likelihood along pmix; see `secr_nea.inference.profile_pmix`."""
+        return inference.profile_pmix(self, values)
+
+    def absolute_density(self) -> FitResult:
+        """The full fit that relative density implies; see `secr_nea.inference.absolute_density`."""
+        return FitResult.of(inference.absolute_density(self))
+
     def activity_center(self, animal: str, *, survey: str | None = None) -> xarray.DataArray:
         """Where an animal lives; see `secr_nea.inference.activity_center`."""
         return inference.activity_center(self, animal, survey=survey)
+
+    def activity_centers(self, *, survey: str | None = None) -> xarray.Dataset:
+        """Where all detected animals live; see `secr_nea.inference.activity_centers`."""
+        return inference.activity_centers(self, survey=survey)
+
+    def activity_shares(
+        self, region: Any, *, by: str | None = None, survey: str | None = None
+    ) -> pd.DataFrame:
+        """Share of each animal's centre by region; see `secr_nea.inference.activity_shares`."""
+        return inference.activity_shares(self, region, by=by, survey=survey)
+
+    def expected_use(
+        self, *, animal: str | None = None, survey: str | None = None, group: str | None = None
+    ) -> xarray.DataArray:
+        """How much each place is used; see `secr_nea.inference.expected_use`."""
+        return inference.expected_use(self, animal=animal, survey=survey, group=group)
+
+    def transboundary(self, countries: Any, **options: Any) -> Transboundary:
+        """What both sides of a border ask for; see `secr_nea.transboundary`."""
+        return transboundary(self, countries, **options)
+
+    def profile_interval(
+        self,
+        what: str | Sequence[str] = "density",
+        *,
+        newdata: pd.DataFrame | Mapping[str, Any] | None = None,
+        region: Any = None,
+        by: str | None = None,
+        survey: str | None = None,
+        level: float = 0.95,
+    ) -> pd.DataFrame:
+        """Profile-likelihood intervals; see `secr_nea.inference.profile_interval`."""
+        return inference.profile_interval(
+            self, what, newdata=newdata, region=region, by=by, survey=survey, level=level
+        )
+
+    def bootstrap(
+        self,
+        what: str | Sequence[str] | Mapping[str, Callable[[FitResult], float]] = "density",
+        *,
+        n_replicates: int = 200,
+        seed: resampling.Seed = 1,
+        newdata: pd.DataFrame | Mapping[str, Any] | None = None,
+        region: Any = None,
+        by: str | None = None,
+        survey: str | None = None,
+        progress: bool = True,
+    ) -> resampling.Bootstrap:
+        """Estimates of simulated surveys; see `secr_nea.resampling.bootstrap`."""
+        return resampling.bootstrap(
+            self,
+            _of_estimates(what) if isinstance(what, Mapping) else what,
+            n_replicates=n_replicates,
+            seed=seed,
+            newdata=newdata,
+            region=region,
+            by=by,
+            survey=survey,
+            progress=progress,
+        )
+
+    def goodness_of_fit(
+        self,
+        *,
+        n_replicates: int = 200,
+        seed: resampling.Seed = 1,
+        refits: str = "step",
+        progress: bool = True,
+    ) -> resampling.GoodnessOfFit:
+        """Monte Carlo tests of the fit; see `secr_nea.resampling.goodness_of_fit`."""
+        return resampling.goodness_of_fit(
+            self, n_replicates=n_replicates, seed=seed, refits=refits, progress=progress
+        )
+
+    def residuals(self, *, survey: str | None = None) -> pd.DataFrame:
+        """Residuals of each detector; see `secr_nea.inference.detector_residuals`."""
+        return inference.detector_residuals(self, survey=survey)
+
+    def score_test(self, **formulas: str) -> inference.NestedTest:
+        """Whether more terms would help; see `secr_nea.inference.score_test`."""
+        return inference.score_test(self, **formulas)
+
+    def sensitivity(self, **scenarios: Any) -> pd.DataFrame:
+        """The same model with other masks and data; see `secr_nea.inference.sensitivity`."""
+        return inference.sensitivity(self, **scenarios)
 
     def simulate(self, *, seed: Seed = None) -> Survey | tuple[Survey, ...]:
         """New surveys from the fitted model; see `secr_nea.design.simulate_survey`."""
@@ -132,11 +242,39 @@ class FitResult(Estimate):
         title: str | None = None,
         note: str | None = None,
         level: float = 0.95,
+        public: bool = False,
+        **tables: Any,
     ) -> Path:
-        """Write a results folder; see `secr_nea.report.write_report`."""
+        """Write a results folder; see `secr_nea.report.write_report` for what it may hold."""
         return write_report(
-            self, folder, regions=region, by=by, title=title, note=note, level=level
+            self,
+            folder,
+            regions=region,
+            by=by,
+            title=title,
+            note=note,
+            level=level,
+            public=public,
+            **tables,
         )
+
+    def to_secr(self, folder: PathLike) -> Path:
+        """Files for R secr and a script that repeats the fit; see `secr_nea.write_secr`."""
+        return write_secr(folder, self)
+
+    def to_geopackage(self, path: PathLike) -> Path:
+        """Traps, detections, mask and density for a GIS; see `secr_nea.write_geopackage`."""
+        return write_geopackage(path, self)
+
+    def to_tables(self, path: PathLike, *, level: float = 0.95) -> list[Path]:
+        """Coefficients, real parameters and data as .xlsx or CSV; see `secr_nea.write_tables`."""
+        tables = {
+            "coefficients": self.coefficient_table(level).reset_index(),
+            "data": data_summary(self).rename_axis("fact").reset_index(),
+        }
+        if self.diagnosis.converged:
+            tables["real_parameters"] = inference.real_parameters(self, level=level)
+        return write_tables(tables, path)
 
     def __repr__(self) -> str:
         formulas = ", ".join(f"{name} {p.text}" for name, p in self.model.parameters.items())
@@ -152,6 +290,17 @@ class FitResult(Estimate):
         return result_html(self)
 
 
+def _of_estimates(
+    what: Mapping[str, Callable[[FitResult], float]],
+) -> dict[str, resampling.Derived]:
+    """Functions of a fit as functions of an estimate, which has no methods."""
+
+    def of_estimate(find: Callable[[FitResult], float]) -> resampling.Derived:
+        return lambda estimate: find(FitResult.of(estimate))
+
+    return {name: of_estimate(find) for name, find in what.items()}
+
+
 def fit(
     surveys: Survey | Sequence[Survey] | Model,
     *,
@@ -162,6 +311,7 @@ def fit(
     classes: str | int | None = None,
     groups: str | None = None,
     smallest_sigma: float | None = None,
+    distance: Metric | None = None,
     start: Estimate | Mapping[str, float] | None = None,
     progress: bool = True,
     **formulas: str,
@@ -179,13 +329,18 @@ def fit(
     links : mapping of str to str, optional
         Link of a real parameter where the default does not suit.
     population : {"poisson", "binomial", "conditional"}
-        Distribution of the number of animals; ``"conditional"`` leaves density out.
+        Distribution of the number of animals; ``"conditional"`` leaves density out, or, with a
+        formula for ``D``, estimates relative density.
     classes : str or int, optional
         Animal covariate such as ``"sex"`` (missing = unknown), or 2 or 3 latent classes.
     groups : str, optional
         Complete animal covariate whose levels have densities of their own.
     smallest_sigma : float, metres, optional
         Smallest plausible sigma: integrals over searches are exact down to it; see `Model`.
+    distance : Metric, optional
+        How distances are measured, straight by default: ``LeastCost(...)``,
+        ``CommuteDistance(...)``, ``AnisotropicDistance()`` or ``GivenDistance(matrix)``. A formula
+        for ``noneuc`` (friction of the cells, by mask covariates) alone asks for ``LeastCost()``.
     start : FitResult or mapping of coefficient name to float, optional
         Where to start; coefficients are matched by name, so a simpler fit will do.
     progress : bool
@@ -217,7 +372,7 @@ def fit(
     """
     if isinstance(surveys, Model):
         given = bool(formulas or fixed or links or classes or groups or smallest_sigma)
-        given |= population != "poisson"
+        given |= population != "poisson" or distance is not None
         if given or detection != "hazard_half_normal":
             raise ModelError("A Model is complete; give formulas and options when building it.")
         model = surveys
@@ -231,6 +386,7 @@ def fit(
             classes=classes,
             groups=groups,
             smallest_sigma=smallest_sigma,
+            distance=distance,
             **formulas,
         )
     if isinstance(start, Estimate):

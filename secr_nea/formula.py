@@ -9,7 +9,7 @@ import re
 import tokenize
 import warnings
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,34 +21,10 @@ from formulaic.transforms import stateful_transform
 
 from secr_nea._typing import FloatArray
 from secr_nea.errors import FormulaError
+from secr_nea.formula_words import ALLOWED_CALLS, R_TERMS
 from secr_nea.smooths import Basis, Smooth, points_of, smooth_basis
 
 _WORD = re.compile(r"(?<![\w.'\"\[])[^\W\d]\w*(?!\w)")
-# What formulas may call: formulaic's transforms, smooths, and a few functions of NumPy.
-ALLOWED_CALLS = frozenset(
-    [
-        "bs",
-        "cr",
-        "cs",
-        "cc",
-        "poly",
-        "s",
-        "te",
-        "scale",
-        "center",
-        "standardize",
-        "C",
-        "I",
-        "log",
-        "log10",
-        "log2",
-        "exp",
-        "exp10",
-        "sqrt",
-        "abs",
-        "hashed",
-    ]
-)
 _OPERATORS = frozenset(
     ["+", "-", "*", "/", "**", "^", ":", "%", "(", ")", "[", "]", ",", "=", "<", ">", "<="]
 ).union([">=", "==", "!=", "&"])
@@ -80,26 +56,6 @@ _KEYWORDS = frozenset(
         "levels",
     ]
 )
-
-
-R_TERMS = {
-    "t": "occasion",
-    "T": "occasion_trend",
-    "Session": "session_trend",
-    "b": "detected_before",
-    "B": "detected_last_occasion",
-    "bk": "detected_before_here",
-    "Bk": "detected_last_occasion_here",
-    "k": "trap_detected_before",
-    "K": "trap_detected_last_occasion",
-    "h2": "latent_class (with classes=2)",
-    "h3": "latent_class (with classes=3)",
-    "g": "the name of the group's covariate (with groups=)",
-    "sex": "a word for detection with classes='sex', groups='sex' or population='conditional'",
-    "X": "x",
-    "Y": "y",
-}
-"""Predictors of R's secr and their words here."""
 
 
 def _smooth_transform(kind: str) -> Any:
@@ -284,6 +240,8 @@ class Design:
         Remembered levels, knots and scalings.
     smooths : tuple of Smooth
         The smooth functions that a fit penalises, with their columns.
+    is_relative : bool
+        Whether the formula's intercept is left out, so that the predictor is a difference.
     """
 
     text: str
@@ -292,6 +250,7 @@ class Design:
     variables: tuple[str, ...]
     spec: ModelSpec
     smooths: tuple[Smooth, ...] = ()
+    is_relative: bool = False
 
     def apply(self, frame: pd.DataFrame) -> FloatArray:
         """Design matrix of new data with the remembered levels, knots and scalings.
@@ -310,10 +269,11 @@ class Design:
         FormulaError
             If a column is missing, has missing values or a level that the model has not seen.
         """
-        return _materialise(self.spec, frame, self.text, self.variables)[0]
+        matrix = _materialise(self.spec, frame, self.text, self.variables)[0]
+        return matrix[:, 1:] if self.is_relative else matrix
 
 
-def design(text: str, frame: pd.DataFrame, what: str) -> Design:
+def design(text: str, frame: pd.DataFrame, what: str, *, relative: bool = False) -> Design:
     """Build the design matrix of a formula.
 
     Parameters
@@ -324,6 +284,9 @@ def design(text: str, frame: pd.DataFrame, what: str) -> Design:
         All columns that the formula may use.
     what : str
         What the formula is for (``"D"``, ``"lambda0"`` ...), for messages.
+    relative : bool
+        Leave out the intercept, which another parameter has: a factor still differs from its
+        first level.
 
     Returns
     -------
@@ -341,8 +304,30 @@ def design(text: str, frame: pd.DataFrame, what: str) -> Design:
     if not columns:
         raise FormulaError(f"The formula {text!r} for {what} has no columns; use '~ 1'.")
     _check_rank(matrix, columns, text, what)
+    smooths = _smooths(spec, columns, text)
+    if relative and columns[0] != "Intercept":
+        _check_no_level(matrix, text, what)
+    drop = relative and columns[0] == "Intercept"
+    if drop:
+        matrix, columns = np.ascontiguousarray(matrix[:, 1:]), columns[1:]
+        smooths = tuple(replace(smooth, columns=smooth.columns - 1) for smooth in smooths)
+        if not columns:
+            raise FormulaError(
+                f"The formula {text!r} for {what} has only an intercept, which says nothing: name "
+                "the covariates that matter."
+            )
     matrix.setflags(write=False)
-    return Design(text, matrix, columns, variables, spec, _smooths(spec, columns, text))
+    return Design(text, matrix, columns, variables, spec, smooths, drop)
+
+
+def _check_no_level(matrix: FloatArray, text: str, what: str) -> None:
+    """Refuse columns that add up to one: the level that is not to be estimated."""
+    whole = np.column_stack([matrix, np.ones(len(matrix))])
+    if np.linalg.matrix_rank(whole) == matrix.shape[1]:
+        raise FormulaError(
+            f"The terms of {text!r} for {what} add up to a level, and only differences can be "
+            "estimated: leave '- 1' or '0 +' out of the formula."
+        )
 
 
 def _smooths(spec: ModelSpec, columns: tuple[str, ...], text: str) -> tuple[Smooth, ...]:

@@ -98,21 +98,26 @@ def _common(names: Sequence[Mapping[str, Any] | pd.DataFrame]) -> list[str]:
     return [name for name in first if all(name in other for other in rest)]
 
 
-def density_names(surveys: Sequence[Survey]) -> list[str]:
+def density_names(
+    surveys: Sequence[Survey], masks: Sequence[HabitatMask] | None = None
+) -> list[str]:
     """Names that a density formula may use.
 
     Parameters
     ----------
     surveys : sequence of Survey
+    masks : sequence of HabitatMask, optional
+        Other masks, one per survey; the surveys' own by default.
 
     Returns
     -------
     list of str
         Mask covariates that all surveys have, ``x``, ``y``, session words, survey covariates.
     """
-    masks = _common([survey.mask.covariates for survey in surveys])
+    used = masks if masks is not None else [survey.mask for survey in surveys]
+    places = _common([mask.covariates for mask in used])
     own = _common([survey.covariates for survey in surveys])
-    return list(dict.fromkeys([*masks, "x", "y", *SESSION_WORDS, *own]))
+    return list(dict.fromkeys([*places, "x", "y", *SESSION_WORDS, *own]))
 
 
 def density_frame(

@@ -77,6 +77,7 @@ def individuals_of(
     groups: str | None,
     covariates: Sequence[str],
     response: str,
+    joined: bool = False,
 ) -> Individuals:
     """Classes, groups and covariates of the animals of all surveys.
 
@@ -91,6 +92,9 @@ def individuals_of(
         Animal covariates that formulas use (conditional likelihood).
     response : str
         Learned response that formulas use, or "".
+    joined : bool
+        Whether every survey has the combinations of covariates of all surveys (relative density:
+        each animal could have been detected in any of them).
 
     Returns
     -------
@@ -118,6 +122,8 @@ def individuals_of(
         variable = name
         levels, class_of = _covariate_classes(surveys, name, complete=groups is not None)
     tables = [_patterns(survey, covariates) for survey in surveys]
+    if joined and covariates:
+        tables = _joined_patterns(tables)
     return Individuals(
         variable,
         levels,
@@ -193,6 +199,20 @@ def _patterns(survey: Survey, names: Sequence[str]) -> tuple[IntArray, pd.DataFr
     keys = {tuple(row): u for u, row in enumerate(distinct.itertuples(index=False))}
     pattern = [keys[tuple(row)] for row in frame.itertuples(index=False)]
     return np.array(pattern, dtype=np.int64), distinct
+
+
+def _joined_patterns(
+    tables: Sequence[tuple[IntArray, pd.DataFrame]],
+) -> list[tuple[IntArray, pd.DataFrame]]:
+    """The combinations of all surveys, and which one each animal has."""
+    everything = pd.concat([patterns for _, patterns in tables], ignore_index=True)
+    distinct = everything.drop_duplicates().reset_index(drop=True)
+    keys = {tuple(row): u for u, row in enumerate(distinct.itertuples(index=False))}
+    found = []
+    for pattern_of, patterns in tables:
+        own = [keys[tuple(row)] for row in patterns.itertuples(index=False)]
+        found.append((np.array(own, dtype=np.int64)[pattern_of], distinct))
+    return found
 
 
 def single_response(names: Sequence[str]) -> str:

@@ -20,6 +20,7 @@ from secr_nea._printing import facts_html
 from secr_nea._typing import BoolArray, CRSLike, FloatArray, IntArray, PathLike
 from secr_nea.errors import CRSError, DataError
 from secr_nea.mask_grid import REGULAR, as_raster, cell_size, refuse_repeated
+from secr_nea.mask_selection import MaskSelection
 from secr_nea.units import M2_PER_KM2
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False, repr=False, init=False)
-class HabitatMask:
+class HabitatMask(MaskSelection):
     """Centres of the square cells of habitat; read-only.
 
     Parameters
@@ -351,8 +352,9 @@ class HabitatMask:
 
         Parameters
         ----------
-        method : {"nearest", "linear"}
-            Value of the raster cell that holds the centre, or interpolated between raster cells.
+        method : {"nearest", "linear", "mean", "mode"}
+            Value of the raster cell that holds the centre, interpolated between raster cells, or
+            the mean or most frequent value of all raster cells within the mask cell.
         **sources
             Name = raster path, DataArray, (vector file or GeoDataFrame, column), or array of
             n_points values. Points are transformed into the CRS of the source. Where the source has
@@ -367,7 +369,7 @@ class HabitatMask:
         DataError, CRSError
         """
         columns = {
-            name: mask_covariates.values_at(self.xy, self.crs, source, name, method)
+            name: mask_covariates.values_at(self.xy, self.crs, source, name, method, self.spacing)
             for name, source in sources.items()
         }
         scaling = {name: values for name, values in self.scaling.items() if name not in columns}

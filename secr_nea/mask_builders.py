@@ -174,28 +174,52 @@ def polygon_geometry(source: Any, crs: pyproj.CRS | None, what: str) -> Any:
     CRSError
         One of the two systems is known and the other is not.
     """
+    import shapely
+
+    geometry = shapely.union_all(layer_shapes(source, crs, what, "polygons"))
+    if geometry.is_empty or geometry.area == 0:
+        raise DataError(f"{what} has no polygon with an area in it.")
+    return geometry
+
+
+def layer_shapes(
+    source: Any, crs: pyproj.CRS | None, what: str, kinds: str
+) -> np.ndarray[tuple[int], np.dtype[np.object_]]:
+    """Valid shapely geometries of a layer, in the system of the mask.
+
+    Parameters
+    ----------
+    source : path, GeoDataFrame, GeoSeries, shapely geometry or list of these
+    crs : pyproj.CRS or None
+        System of the mask.
+    what : str
+        For messages: ``habitat``, ``barriers``.
+    kinds : str
+        What the geometries should be, for messages: ``polygons``.
+
+    Returns
+    -------
+    object array, shape (n,)
+
+    Raises
+    ------
+    DataError, CRSError
+        As for `polygon_geometry`.
+    """
     import geopandas
     import shapely
 
     if isinstance(source, str | os.PathLike):
         source = read_layer(source, what)
     if isinstance(source, geopandas.GeoDataFrame | geopandas.GeoSeries):
-        geometry = shapely.union_all(
-            shapely.make_valid(np.asarray(in_crs(source, crs, what).geometry))
-        )
-    else:
-        try:
-            geometry = shapely.union_all(
-                shapely.make_valid(np.atleast_1d(np.asarray(source, dtype=object)))
-            )
-        except TypeError:
-            raise DataError(
-                f"{what} must be a file, a GeoDataFrame or shapely polygons; got "
-                f"{type(source).__name__}."
-            ) from None
-    if geometry.is_empty or geometry.area == 0:
-        raise DataError(f"{what} has no polygon with an area in it.")
-    return geometry
+        source = in_crs(source, crs, what).geometry
+    try:
+        return np.asarray(shapely.make_valid(np.atleast_1d(np.asarray(source, dtype=object))))
+    except TypeError:
+        raise DataError(
+            f"{what} must be a file, a GeoDataFrame or shapely {kinds}; got "
+            f"{type(source).__name__}."
+        ) from None
 
 
 def read_layer(path: Any, what: str) -> Any:

@@ -15,15 +15,22 @@ from secr_nea._crs import describe
 from secr_nea._typing import FloatArray
 from secr_nea.errors import CRSError, DataError
 from secr_nea.mask_builders import in_crs, read_layer
+from secr_nea.mask_grid import as_raster
 
 if TYPE_CHECKING:
     import xarray
 
-METHODS = ("nearest", "linear")
+METHODS = ("nearest", "linear", "mean", "mode")
+"""How a raster is read: the cell at the centre, between cells, or all cells within a mask cell."""
 
 
 def values_at(
-    xy: FloatArray, crs: pyproj.CRS | None, source: Any, name: str, method: str
+    xy: FloatArray,
+    crs: pyproj.CRS | None,
+    source: Any,
+    name: str,
+    method: str,
+    spacing: float,
 ) -> np.ndarray[Any, Any]:
     """Values of a source at points.
 
@@ -35,8 +42,11 @@ def values_at(
     source : raster path, DataArray, (vector path or GeoDataFrame, column), or array of n_points
     values name : str
         Name of the covariate, for messages.
-    method : {"nearest", "linear"}
-        How rasters are read between their cell centres.
+    method : {"nearest", "linear", "mean", "mode"}
+        How rasters are read: the raster cell that holds the point, between raster cells, or the
+        mean or the most frequent value of all raster cells in the mask cell.
+    spacing : float, metres
+        Width of the mask cells.
 
     Returns
     -------
@@ -51,11 +61,11 @@ def values_at(
     import xarray
 
     if method not in METHODS:
-        raise DataError(f"method must be {' or '.join(map(repr, METHODS))}; got {method!r}.")
+        raise DataError(f"method must be one of {', '.join(METHODS)}; got {method!r}.")
     if isinstance(source, str | os.PathLike):
         source = open_raster(source, name)
     if isinstance(source, xarray.DataArray):
-        return _raster_at(xy, crs, source, name, method)
+        return _raster_at(xy, crs, source, name, method, spacing)
     if isinstance(source, tuple) and len(source) == 2 and isinstance(source[1], str):
         return _layer_at(xy, crs, source[0], source[1], name)
     values = np.asarray(source)
@@ -104,11 +114,19 @@ def raster_crs(raster: xarray.DataArray) -> pyproj.CRS | None:
 
 
 def _raster_at(
-    xy: FloatArray, crs: pyproj.CRS | None, raster: xarray.DataArray, name: str, method: str
+    xy: FloatArray,
+    crs: pyproj.CRS | None,
+    raster: xarray.DataArray,
+    name: str,
+    method: str,
+    spacing: float,
 ) -> FloatArray:
     raster = one_band(raster, name).sortby(["x", "y"])
     x, y = _in_raster_crs(xy, crs, raster_crs(raster), name)
-    values = _nearest(raster, x, y) if method == "nearest" else _linear(raster, x, y)
+    if method in ("mean", "mode"):
+        values = _within_cells(xy, crs, raster, spacing, method)
+    else:
+        values = _nearest(raster, x, y) if method == "nearest" else _linear(raster, x, y)
     missing = int(np.isnan(values).sum())
     if missing == len(values):
         raise DataError(
@@ -169,6 +187,26 @@ def _cell(
     index = np.searchsorted(edges, at, side="right") - 1
     known = np.isfinite(at) & (index >= 0) & (index < len(centres))
     return np.clip(index, 0, len(centres) - 1), known
+
+
+def _within_cells(
+    xy: FloatArray, crs: pyproj.CRS | None, raster: xarray.DataArray, spacing: float, method: str
+) -> FloatArray:
+    """Mean or most frequent value of the raster cells in each mask cell, by GDAL's warper."""
+    import rioxarray  # noqa: F401  (adds .rio)
+    from rasterio.enums import Resampling
+
+    template = as_raster(xy, spacing, np.ones(len(xy)), "mask", "1")
+    # Without any CRS both are in the same plane; the warper only needs one name for it.
+    plane = "EPSG:32645" if crs is None else crs
+    given = raster.astype(np.float64).sortby("y", ascending=False)
+    given = given.rio.write_crs(plane if crs is None else raster_crs(raster)).rio.write_nodata(
+        np.nan
+    )
+    how = Resampling.average if method == "mean" else Resampling.mode
+    cells = given.rio.reproject_match(template.rio.write_crs(plane), resampling=how)
+    cells = cells.assign_coords(x=template["x"], y=template["y"])
+    return _nearest(cells.sortby(["x", "y"]), xy[:, 0], xy[:, 1])
 
 
 def _linear(raster: xarray.DataArray, x: FloatArray, y: FloatArray) -> FloatArray:

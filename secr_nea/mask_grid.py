@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 from scipy.spatial import cKDTree
 
 from secr_nea import _checks
@@ -19,12 +20,13 @@ REGULAR = 1e-6
 """Distances between centres count as equal up to this share when the spacing is inferred ..."""
 ROUNDED = 1e-2
 """... and when it is given, so that coordinates may be rounded."""
+# A search for the neighbours of more points than this takes noticeable time.
+_MANY = 20_000
 
 
 def refuse_repeated(points: FloatArray) -> None:
     """DataError when a point stands in the mask twice."""
-    _, which, counts = np.unique(points, axis=0, return_inverse=True, return_counts=True)
-    repeated = np.flatnonzero(counts[which.ravel()] > 1)
+    repeated = np.flatnonzero(pd.DataFrame(points).duplicated(keep=False))
     if repeated.size:
         raise DataError(
             f"The mask has the same point more than once ({_checks.rows_listed(repeated + 1)}); "
@@ -59,6 +61,20 @@ def cell_size(
     return side, area
 
 
+def _is_lattice(points: FloatArray, side: float) -> bool:
+    """Whether all points are on a grid along the axes and most have a neighbour in their row.
+
+    False where it is not plain to see: this only spares large masks the search for neighbours.
+    """
+    steps = (points - points.min(axis=0)) / side
+    cells = np.rint(steps)
+    if np.abs(steps - cells).max() > 0.1 * REGULAR:
+        return False
+    column, row = cells.T.astype(np.int64)
+    key = np.sort(row * (column.max() + 2) + column)
+    return bool(np.mean(np.diff(key) == 1) > 0.9)
+
+
 def _neighbour_distances(points: FloatArray) -> FloatArray:
     """Distances to the 8 nearest other points, shape (n_points, <= 8), ascending, metres."""
     k = min(9, len(points))
@@ -69,6 +85,8 @@ def _neighbour_distances(points: FloatArray) -> FloatArray:
 def _is_square_grid(points: FloatArray) -> bool:
     if len(points) < 2:
         return False
+    if len(points) > _MANY and _is_lattice(points, _typical_step(points)):
+        return True
     distances = _neighbour_distances(points)
     side = float(np.median(distances[:, 0]))
     # nearly all: isolated cells have a farther nearest neighbour
@@ -80,11 +98,20 @@ def _is_square_grid(points: FloatArray) -> bool:
     return bool(regular and (in_line or diagonal))
 
 
+def _typical_step(points: FloatArray) -> float:
+    """Most usual distance from a point to the next one in the order given, metres."""
+    steps = np.hypot(*np.diff(points, axis=0).T)
+    return float(np.median(steps[steps > 0.0])) if (steps > 0.0).any() else np.inf
+
+
 def _inferred_spacing(points: FloatArray) -> float:
     if len(points) == 1:
         raise DataError(
             "The spacing of a single mask point cannot be inferred. Give spacing= (metres)."
         )
+    step = _typical_step(points)
+    if len(points) > _MANY and _is_lattice(points, step):
+        return step
     if not _is_square_grid(points):
         nearest = _neighbour_distances(points)[:, 0]
         raise DataError(
@@ -110,6 +137,8 @@ def _refuse_closer(points: FloatArray, side: float) -> FloatArray:
 
 
 def _check_spacing(points: FloatArray, side: float, whole_grid: bool) -> None:
+    if len(points) > _MANY and _is_lattice(points, side):
+        return
     nearest = _refuse_closer(points, side)
     if whole_grid and len(points) > 1 and np.median(nearest) > side * (1 + ROUNDED):
         raise DataError(
@@ -136,7 +165,7 @@ def as_raster(
     steps = (points - [west, north]) / [spacing, -spacing]
     column, row = np.rint(steps).astype(np.int64).T
     aligned = np.abs(steps - np.rint(steps)).max() <= ROUNDED
-    if not aligned or len(np.unique(np.rint(steps), axis=0)) < len(points):
+    if not aligned or len(np.unique(row * (column.max() + 1) + column)) < len(points):
         raise DataError(
             "The cells of this mask are not on a grid aligned with the x and y axes, so they "
             "cannot be a raster. Use to_geodataframe()."

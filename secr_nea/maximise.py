@@ -11,19 +11,19 @@ from scipy import optimize
 from tqdm import tqdm
 
 from secr_nea._typing import BoolArray, FloatArray
+from secr_nea.boundaries import boundaries
 from secr_nea.diagnosis import FLAT_SE, Diagnosis, verdict
 from secr_nea.errors import FitError
 from secr_nea.estimate import Estimate
+from secr_nea.friction_scan import bridging, friction_of, other_tops, settled
 from secr_nea.individuals import LATENT
 from secr_nea.likelihood import Likelihood, likelihood_of
 from secr_nea.model import Model
 from secr_nea.smoothing import Penalties, Smoothing
-from secr_nea.start import chained_start, crude_starts, first_sigma
+from secr_nea.start import chained_start, crude_starts, thinning
 
 _GAIN = 1e-6  # log-likelihood that may be left at a maximum
 _MOST_STARTS = 6
-_STEP_SHAPE = 30.0  # a hazard-rate with a larger z is a step: all or nothing
-_COARSE_POINTS = 3000  # a larger mask is first tried at about this many points
 
 
 @dataclass(frozen=True)
@@ -85,12 +85,16 @@ class _Scaled:
 
 @dataclass(frozen=True)
 class _Point:
-    """Where a search stands, in scaled coordinates."""
+    """Where a search stands, in scaled coordinates.
+
+    ``kinked`` are coefficients at a top that is a kink: there is a slope on either side of it.
+    """
 
     u: FloatArray
     value: float
     gradient: FloatArray
     hessian: FloatArray
+    kinked: tuple[int, ...] = ()
 
 
 def _search(
@@ -140,7 +144,7 @@ _STEP = 1e-3  # of the central differences, in units of the predictors
 
 def _summit(target: _Scaled, u: FloatArray) -> _Point:
     """Let runaway coefficients run, then Newton steps until nothing is left to gain."""
-    width = np.full(len(u), _STEP)
+    width = bridging(target.likelihood.model, _STEP)
     value, gradient = target(u)
     point = _Point(u, value, gradient, target.hessian(u, width))
     pushed = _push_flat(target, point)
@@ -204,32 +208,12 @@ def _covariance(point: _Point, names: tuple[str, ...]) -> tuple[FloatArray, Bool
     return covariance, flat, True
 
 
-def _boundaries(model: Model, coefficients: FloatArray) -> tuple[str, ...]:
-    """Real parameters at the edge of what is possible."""
-    found = []
-    values = dict(
-        zip(model.detection.parameters, model.detection_values(coefficients), strict=True)
-    )
-    if "g0" in values and values["g0"].max() > 0.9999:
-        found.append("g0")
-    if "z" in values and "hazard_rate" in model.detection.name and values["z"].max() > _STEP_SHAPE:
-        found.append("z")
-    span = max(float(np.ptp(survey.mask.xy, axis=0).max()) for survey in model.surveys)
-    if "sigma" in values and "sigma" not in found and values["sigma"].max() > span:
-        found.append("sigma")
-    return tuple(found)
-
-
-def _coarse(model: Model) -> int:
-    """Every how many-th mask point is enough for a first search (1: all)."""
-    n_points = sum(survey.mask.n_points for survey in model.surveys)
-    spacing = max(survey.mask.spacing for survey in model.surveys)
-    allowed = int((0.5 * first_sigma(model.surveys) / spacing) ** 2)
-    return max(1, min(n_points // _COARSE_POINTS, allowed))
-
-
 def maximise(
-    model: Model, *, start: Mapping[str, float] | None = None, progress: bool = True
+    model: Model,
+    *,
+    start: Mapping[str, float] | None = None,
+    progress: bool = True,
+    thorough: bool = True,
 ) -> Estimate:
     """Fit a model by maximum likelihood.
 
@@ -241,6 +225,9 @@ def maximise(
         not have are ignored.
     progress : bool
         Whether to show a progress bar when the fit takes more than a few seconds.
+    thorough : bool
+        Whether latent classes are always tried from several starts, as their likelihood may have
+        several maxima.
 
     Returns
     -------
@@ -265,8 +252,8 @@ def maximise(
     began = time.perf_counter()
     if not any(survey.n_animals for survey in model.surveys):
         raise FitError(
-            "No animal was detected, so nothing can be estimated. Report the effort and plan a "
-            "larger survey."
+            "No animal was detected, so nothing can be estimated. Report the effort and the "
+            "detection rate with its upper limit (minimum_count), and plan a larger survey."
         )
     if not model.n_coefficients:
         raise FitError(
@@ -287,8 +274,11 @@ def maximise(
             )
         begin = search.approach(starts[0])
         best = search.climb(begin)
-        if model.individuals.variable == LATENT or not _is_maximum(best, search.full):
+        several = thorough and model.individuals.variable == LATENT
+        if several or not _is_maximum(best, search.full):
             best = search.look_elsewhere(best, begin[0], starts[1:_MOST_STARTS])
+        if friction_of(model):
+            best = search.over_friction(best)
         target, smoothing = search.full, None
         if search.penalties is not None:
             target, best, smoothing = _smooth(search.full, search.penalties, best)
@@ -309,7 +299,7 @@ class _Search:
     @classmethod
     def of(cls, model: Model, tick: Callable[[], None]) -> _Search:
         likelihood = likelihood_of(model)
-        every = _coarse(model)
+        every = thinning(model)
         full = _Scaled.of(likelihood, tick)
         penalties = None
         if model.smooths:
@@ -337,12 +327,18 @@ class _Search:
         if self.thin is self.full:
             return u, None
         u = _search(self.thin, u, None, 1e-3)
-        return u, self.thin.hessian(u, np.full(len(u), _STEP))
+        return u, self.thin.hessian(u, bridging(self.thin.likelihood.model, _STEP))
 
     def climb(self, begin: tuple[FloatArray, FloatArray | None]) -> _Point:
         """To the top of the hill on the full mask."""
         u = _search(self.full, begin[0], begin[1], 2e-3)
-        return _summit(self.full, u)
+        point = _summit(self.full, u)
+        friction = friction_of(self.full.likelihood.model)
+        if friction and _left(point, np.zeros(len(u), dtype=bool)) >= _GAIN:
+            u = settled(self.full, point.u, point.hessian, friction)
+            value, gradient = self.full(u)
+            point = _Point(u, value, gradient, point.hessian, friction)
+        return point
 
     def look_elsewhere(
         self, best: _Point, first_top: FloatArray, starts: list[FloatArray]
@@ -359,6 +355,21 @@ class _Search:
             if self.thin(u)[0] < height - 1e-3:
                 again = self.climb((u, None))
                 best = again if again.value < best.value - 1e-9 else best
+        return best
+
+    def over_friction(self, best: _Point) -> _Point:
+        """Look for higher tops along each coefficient of friction, on both sides of 0.
+
+        The friction of a landscape and its inverse can fit nearly alike, and ways that switch make
+        several tops on one side. The other coefficients follow each value of the scan; distances
+        are measured once for each. Tops of the scan are climbed if they come near the best.
+        """
+        for j in friction_of(self.full.likelihood.model):
+            for u in other_tops(self.full, best.u, best.value, best.hessian, j):
+                top = _search(self.full, u, best.hessian, 1e-2)
+                if self.full(top)[0] < best.value - 1e-3:
+                    again = self.climb((top, best.hessian))
+                    best = again if again.value < best.value - 1e-9 else best
         return best
 
 
@@ -421,7 +432,9 @@ def _is_maximum(point: _Point, target: _Scaled) -> bool:
 
 def _left(point: _Point, flat: BoolArray) -> float:
     """Expected gain that is left, over the coefficients that are not flat."""
-    kept = np.flatnonzero(~flat)
+    smooth = ~flat
+    smooth[list(point.kinked)] = False
+    kept = np.flatnonzero(smooth)
     if not np.isfinite(point.hessian).all() or not np.isfinite(point.gradient).all():
         return np.inf
     if not len(kept):
@@ -439,7 +452,7 @@ def _estimate(target: _Scaled, point: _Point, evaluations: int, seconds: float) 
     converged = bool(np.isfinite(point.value) and abs(left) < _GAIN and flat_slope < 1e-4)
     names = tuple(np.array(model.coefficient_names, dtype=object)[flat])
     coefficients = point.u / target.scale
-    boundary = _boundaries(model, coefficients)
+    boundary = boundaries(model, coefficients)
     coefficients.setflags(write=False)
     scaled = covariance / np.outer(target.scale, target.scale)
     scaled.setflags(write=False)

@@ -9,17 +9,16 @@ from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
-from scipy import special
 
 from secr_nea import _checks
-from secr_nea._typing import FloatArray, IntArray
+from secr_nea._typing import FloatArray
 from secr_nea.detection import (
-    DETECTION_FUNCTIONS,
     DetectionFunction,
     detection_function,
-    has_whole_range,
-    whole_range,
 )
+from secr_nea.detection_design import DetectionDesign
+from secr_nea.distances import Metric
+from secr_nea.effective_area import EffectiveArea
 from secr_nea.errors import ModelError, SecrWarning
 from secr_nea.formula import as_text, design
 from secr_nea.frames import (
@@ -35,17 +34,19 @@ from secr_nea.frames import (
 )
 from secr_nea.individuals import LATENT, individuals_of, single_response
 from secr_nea.links import link
-from secr_nea.parameter_names import check_names
-from secr_nea.parameters import (
-    DEFAULT_LINKS,
-    Parameter,
-    estimated_parameter,
-    fixed_parameter,
-    sum_by_row,
+from secr_nea.location_effects import (
+    LOCATION_WORDS,
+    LocationEffects,
+    check_location_words,
+    is_location_word,
 )
+from secr_nea.metric_design import METRIC_WORDS, MetricDesign, chosen_metric, grounds_of
+from secr_nea.mixing import Mixing
+from secr_nea.model_checks import check_area, check_capped, check_relative, check_searches
+from secr_nea.parameter_names import check_names
+from secr_nea.parameters import DEFAULT_LINKS, Parameter, estimated_parameter, fixed_parameter
 from secr_nea.smooths import Smooth
 from secr_nea.survey import Survey, as_surveys
-from secr_nea.units import M2_PER_KM2
 
 POPULATIONS = ("poisson", "binomial", "conditional")
 """How the number of animals enters: Poisson, a fixed number, or given those that were detected."""
@@ -66,8 +67,9 @@ class Model:
         ``"log"``, ``"logit"`` or ``"identity"`` for a real parameter.
     population : {"poisson", "binomial", "conditional"}
         Distribution of the number of animals. ``"conditional"`` is the likelihood given the
-        animals that were detected: there is no ``D``, and formulas of detection may use animal
-        covariates; density is derived (`secr_nea.inference.derived_density`).
+        animals that were detected: formulas of detection may use animal covariates, and density is
+        derived (`secr_nea.inference.derived_density`). A formula for ``D`` then models relative
+        density, without a level.
     classes : str or int, optional
         Classes of animals that differ in detection: an animal covariate such as ``"sex"``
         (missing = unknown: the hybrid mixture), or 2 or 3 latent classes. Formulas of detection
@@ -80,10 +82,19 @@ class Model:
         Smallest plausible sigma: integrals over searched areas and transects are exact down to it.
         By default half of the spread of the detections of each animal (a quarter, where detection
         is not half-normal), at least half of the mask spacing.
+    distance : Metric, optional
+        How distances are measured, straight by default: ``LeastCost(...)``,
+        ``CommuteDistance(...)``, ``AnisotropicDistance()`` or ``GivenDistance(matrix)``. A formula
+        for ``noneuc`` alone asks for ``LeastCost()``.
     **formulas : str
         Formula of each real parameter, ``"~ 1"`` unless given: ``D`` (animals per 100 km2), the
         parameters of the detection function (``lambda0`` or ``g0`` per unit effort, ``sigma`` in
-        metres, ``z``, ``w``), or ``a0`` (km2 per unit effort) in place of the amplitude. For
+        metres, ``z``, ``w``), or ``a0`` (km2 per unit effort) in place of the amplitude, and
+        ``sigmak`` (sigma = 10,000 sigmak / sqrt(D)) in place of sigma. ``lambda0_location`` (or
+        ``a0_location``) and ``sigma_location`` are factors by the mask covariates at the activity
+        centre; their intercept is that of ``lambda0`` and ``sigma``. ``noneuc`` is the friction
+        of the cells for least-cost and commute distances, by mask covariates; its intercept is
+        that of ``sigma``. For
         searches ``lambda0`` is the expected number of detections, per unit effort, of an animal
         whose whole range is searched; with ``"~ detector"`` cameras and searches have their own.
 
@@ -95,6 +106,8 @@ class Model:
         ``D`` first, then the detection parameters in the order of the detection function.
     population : str
     smallest_sigma : float, metres
+    metric : Metric or None
+        None for straight distances.
 
     Raises
     ------
@@ -120,6 +133,7 @@ class Model:
         classes: str | int | None = None,
         groups: str | None = None,
         smallest_sigma: float | None = None,
+        distance: Metric | None = None,
         **formulas: str,
     ) -> None:
         self.surveys = as_surveys(surveys)
@@ -135,9 +149,18 @@ class Model:
             if smallest_sigma is None
             else _checks.positive(smallest_sigma, "smallest_sigma")
         )
-        names = self._parameter_names({*formulas, *held}, classes)
-        _check_searches(self.surveys, self.detection, names)
+        unusual = {*held, *(links or {})}
+        self.metric = chosen_metric(distance, {*formulas}, unusual)
+        self._grounds = grounds_of(self.metric, self.surveys) if self.metric else ()
+        names = self._parameter_names({*formulas, *held}, classes, unusual)
+        check_searches(self.surveys, self.detection, names)
+        if self.metric is not None and "esa" in names:
+            raise ModelError(
+                "esa as a parameter rests on straight distances; with distance= give a formula for "
+                f"{self.detection.amplitude} (the area is effective_sampling_area() of the fit)."
+            )
         check_names(names, {*formulas, *held, *(links or {})}, self.detection)
+        check_relative(population, {*formulas}, held, links or {})
         both = sorted(set(formulas) & set(held))
         if both:
             raise ModelError(
@@ -159,10 +182,15 @@ class Model:
             self.surveys,
             classes=classes,
             groups=groups,
-            covariates=[v for v in self._variables if v in self._animal_covariates(classes)],
+            covariates=[
+                v for v in self._variables if v in self._animal_covariates(classes, groups)
+            ],
             response=single_response(self._variables),
+            joined=population == "conditional" and "D" in names,
         )
+        check_capped(self.surveys, population, self.individuals, names)
         self.parameters: Mapping[str, Parameter] = MappingProxyType(self._build(names, held))
+        _ = self.detection_design  # what it refuses is told now
         if groups is not None and "D" in formulas and groups not in self._density_variables():
             warnings.warn(
                 f"D does not use {groups!r}: the groups are taken to be equally dense. Give "
@@ -171,30 +199,45 @@ class Model:
                 stacklevel=3,
             )
 
-    def _parameter_names(self, given: set[str], classes: str | int | None) -> tuple[str, ...]:
+    def _parameter_names(
+        self, given: set[str], classes: str | int | None, unusual: set[str]
+    ) -> tuple[str, ...]:
         """D, the parameters of the detection function (or a0), and pmix for classes."""
         own = self.detection.parameters
         if "a0" in given:
             if own[0] in given:
                 raise ModelError(f"a0 takes the place of {own[0]}; give one of the two.")
             own = ("a0", *own[1:])
-        density = () if self.population == "conditional" else ("D",)
+        if "esa" in given:
+            check_area(given, own, self.detection, self.surveys)
+            own = ("esa", *own[1:])
+        if "sigmak" in given:
+            own = (own[0], "sigmak", *own[2:])
+        check_location_words(given, own, self.detection, self.surveys, self.population, unusual)
+        place = [w for words in LOCATION_WORDS for w in words if w in given]
+        density = () if self.population == "conditional" and "D" not in given else ("D",)
         mixing = () if classes is None else ("pmix",)
-        return (*density, *own, *mixing)
+        metric = () if self.metric is None else self.metric.parameter_names(given)
+        return (*density, *own, *place, *metric, *mixing)
 
-    def _animal_covariates(self, classes: str | int | None) -> list[str]:
+    def _animal_covariates(self, *levels: str | int | None) -> list[str]:
         """Animal covariates that formulas of detection may use: in the conditional likelihood."""
         if self.population != "conditional":
             return []
         tables = [survey.captures.covariates for survey in self.surveys]
         common = [str(c) for c in tables[0] if all(c in table for table in tables)]
-        return [name for name in common if name != classes]
+        return [name for name in common if name not in levels]
 
     def _detection_variables(self, classes: str | int | None, groups: str | None) -> list[str]:
         """Variables that the formulas of detection use."""
-        formulas = [text for name, text in self.formulas.items() if name not in ("D", "pmix")]
+        elsewhere = ("D", "pmix", *LOCATION_WORDS[0], *LOCATION_WORDS[1], *METRIC_WORDS)
+        formulas = [text for name, text in self.formulas.items() if name not in elsewhere]
         own = [LATENT] if isinstance(classes, int) else [n for n in (classes, groups) if n]
-        available = [*own, *self._animal_covariates(classes), *detection_names(self.surveys)]
+        available = [
+            *own,
+            *self._animal_covariates(classes, groups),
+            *detection_names(self.surveys),
+        ]
         return variables_of(formulas, available)
 
     def _density_variables(self) -> list[str]:
@@ -207,15 +250,16 @@ class Model:
         parameters: dict[str, Parameter] = {}
         start = 0
         for name in names:
-            frame = self._frame_of(name)
+            frame = self.frame_of(name)
             for key in self._keys(name):
                 chosen = link(self.links[name])
                 if name in held:
                     made = fixed_parameter(key, chosen, held[name], len(frame), start)
                 else:
-                    made = estimated_parameter(
-                        key, chosen, design(self.formulas[name], frame, name), start
-                    )
+                    no_level = name == "noneuc" or (name == "D" and not self.has_density)
+                    relative = is_location_word(name) or no_level
+                    terms = design(self.formulas[name], frame, name, relative=relative)
+                    made = estimated_parameter(key, chosen, terms, start)
                 parameters[key] = made
                 start += made.n_coefficients
         return parameters
@@ -226,16 +270,44 @@ class Model:
             return (name,)
         return tuple(f"pmix[{level}]" for level in self.individuals.levels[1:])
 
-    def _frame_of(self, name: str) -> pd.DataFrame:
-        """Data of a parameter's formula: mask points, surveys, or traps and occasions."""
+    def frame_of(self, name: str) -> pd.DataFrame:
+        """Data of a parameter's formula: mask points, surveys, or traps and occasions.
+
+        Parameters
+        ----------
+        name : str
+            Real parameter.
+
+        Returns
+        -------
+        DataFrame
+            The variables that the formula uses (and, for detection, those of other formulas).
+        """
         if name == "D":
             return density_frame(
                 self.surveys, self._density_variables(), self.location, groups=self.individuals
             )
-        if name == "pmix":
-            variables = variables_of([self.formulas.get("pmix", "~ 1")], survey_names(self.surveys))
+        if is_location_word(name):
+            variables = variables_of([self.formulas[name]], density_names(self.surveys))
+            return density_frame(self.surveys, variables, self.location)
+        if name == "noneuc":
+            cells = [ground.cells for ground in self._grounds if ground.cells is not None]
+            variables = variables_of([self.formulas[name]], density_names(self.surveys, cells))
+            return density_frame(self.surveys, variables, self.location, cells)
+        if name == "pmix" or name in METRIC_WORDS:
+            variables = variables_of([self.formulas.get(name, "~ 1")], survey_names(self.surveys))
             return survey_frame(self.surveys, variables)
         return self.detection_rows.frame
+
+    @property
+    def has_density(self) -> bool:
+        """Whether the model says how many animals there are: not the conditional likelihood."""
+        return self.population != "conditional"
+
+    @property
+    def is_relative(self) -> bool:
+        """Whether density is modelled up to a factor (``D`` in the conditional likelihood)."""
+        return not self.has_density and "D" in self.parameters
 
     @cached_property
     def detection_rows(self) -> DetectionFrame:
@@ -245,7 +317,7 @@ class Model:
     @property
     def detection_parameters(self) -> tuple[Parameter, ...]:
         """Parameters of detection in the order of the detection function (a0 as amplitude)."""
-        own = {"a0", *self.detection.parameters}
+        own = {"a0", "esa", "sigmak", *self.detection.parameters}
         return tuple(p for name, p in self.parameters.items() if name in own)
 
     @property
@@ -253,46 +325,52 @@ class Model:
         """Predictors of the class proportions, one for each class after the first."""
         return tuple(p for name, p in self.parameters.items() if name.startswith("pmix"))
 
+    @cached_property
+    def mixing(self) -> Mixing:
+        """Proportions of the classes by survey."""
+        return Mixing(self.mixing_parameters, len(self.surveys))
+
+    @cached_property
+    def detection_design(self) -> DetectionDesign:
+        """Detection parameters from coefficients, and their derivatives."""
+        own, rows = self.detection_parameters, self.detection_rows
+        area = None
+        if own[0].name == "esa":
+            area = EffectiveArea.of(self.detection, self.surveys, rows, own[0])
+        return DetectionDesign(self.detection, own, rows, self.n_coefficients, area)
+
+    @cached_property
+    def location_effects(self) -> LocationEffects | None:
+        """Effects of the place of the activity centre on detection; None without any."""
+        amplitude, sigma = (
+            next((p for name, p in self.parameters.items() if name in words), None)
+            for words in LOCATION_WORDS
+        )
+        if amplitude is None and sigma is None and "sigmak" not in self.parameters:
+            return None
+        sizes = [survey.mask.n_points for survey in self.surveys]
+        return LocationEffects(
+            amplitude,
+            sigma,
+            follows_density="sigmak" in self.parameters,
+            keeps_a0="a0" in self.parameters,
+            first_point=tuple(int(n) for n in np.cumsum([0, *sizes[:-1]])),
+        )
+
     def class_proportions(self, coefficients: FloatArray) -> FloatArray:
-        """Proportion of each class in each survey.
+        """Proportion of each class in each survey: `Mixing.proportions`."""
+        return self.mixing.proportions(coefficients)
 
-        Parameters
-        ----------
-        coefficients : float64 array, shape (n_coefficients,)
+    def detection_values(self, coefficients: FloatArray) -> tuple[FloatArray, ...]:
+        """Each detection parameter at each row of `detection_rows`: `DetectionDesign.natural`."""
+        return self.detection_design.natural(coefficients)
 
-        Returns
-        -------
-        float64 array, shape (n_surveys, n_classes)
-            Rows sum to 1; a single column of ones without classes.
-
-        Notes
-        -----
-        proportion of class c = exp(eta_c) / sum exp(eta), with eta of the first class 0.
-        """
-        eta = np.zeros((len(self.surveys), 1 + len(self.mixing_parameters)))
-        for c, parameter in enumerate(self.mixing_parameters, start=1):
-            eta[:, c] = parameter.predictor(coefficients)[parameter.row_of]
-        return np.asarray(special.softmax(eta, axis=1))
-
-    def pull_back_proportions(
-        self, coefficients: FloatArray, d_log: FloatArray, gradient: FloatArray
-    ) -> None:
-        """Add the derivative through the class proportions to a gradient.
-
-        Parameters
-        ----------
-        coefficients : float64 array, shape (n_coefficients,)
-        d_log : float64 array, shape (n_surveys, n_classes)
-            Derivative to the logarithm of each proportion.
-        gradient : float64 array, shape (n_coefficients,)
-            Changed in place.
-        """
-        proportions = self.class_proportions(coefficients)
-        d_eta = d_log - proportions * d_log.sum(axis=1, keepdims=True)
-        for c, parameter in enumerate(self.mixing_parameters, start=1):
-            if parameter.fixed is None:
-                distinct = sum_by_row(parameter.row_of, d_eta[:, c], len(parameter.rows))
-                gradient[parameter.slice] += parameter.rows.T @ distinct
+    @cached_property
+    def metric_design(self) -> MetricDesign | None:
+        """Distances from coefficients, and their derivatives; None for straight distances."""
+        if self.metric is None:
+            return None
+        return MetricDesign.of(self.metric, self._grounds, self.parameters)
 
     @property
     def coefficient_names(self) -> tuple[str, ...]:
@@ -344,101 +422,6 @@ class Model:
             )
         return array
 
-    def detection_values(self, coefficients: FloatArray) -> tuple[FloatArray, ...]:
-        """Natural-scale value of each detection parameter at each row of `detection_rows`.
-
-        Parameters
-        ----------
-        coefficients : float64 array, shape (n_coefficients,)
-
-        Returns
-        -------
-        tuple of float64 arrays, each (n_rows,)
-            In the order of ``detection.parameters``: a0 is already turned into the amplitude.
-        """
-        values = [p.values(coefficients)[p.row_of] for p in self.detection_parameters]
-        if "a0" in self.parameters:
-            values[0] = self._amplitude_of_a0(values[0], values[1])
-        return tuple(values)
-
-    def hazard_values(self, coefficients: FloatArray) -> tuple[FloatArray, ...]:
-        """`detection_values` with the amplitude as a hazard per place.
-
-        Parameters
-        ----------
-        coefficients : float64 array, shape (n_coefficients,)
-
-        Returns
-        -------
-        tuple of float64 arrays, each (n_rows,)
-            The amplitude of searches is divided by the integral of the shape over a whole range:
-            per m2 for areas, per m for transects. Other rows are as they are.
-        """
-        values = self.detection_values(coefficients)
-        if not self._search_rows:
-            return values
-        amplitude = values[0].copy()
-        for dimension, rows in self._search_rows:
-            own = [value[rows] for value in values[1:]]
-            amplitude[rows] /= whole_range(self.detection.shape, dimension, *own)[0]
-        return (amplitude, *values[1:])
-
-    @cached_property
-    def _search_rows(self) -> list[tuple[int, IntArray]]:
-        """Rows of transects and of areas, where there are any."""
-        dimension = self.detection_rows.dimension
-        found = [(d, np.flatnonzero(dimension == d).astype(np.int64)) for d in (1, 2)]
-        return [(d, rows) for d, rows in found if rows.size]
-
-    def _amplitude_of_a0(self, a0: FloatArray, sigma: FloatArray) -> FloatArray:
-        """lambda0 = a0 / (2 pi sigma^2), or g0 = 1 - exp(-lambda0); a0 in km2, sigma in m."""
-        lambda0 = a0 * M2_PER_KM2 / (2.0 * np.pi * sigma**2)
-        return lambda0 if self.detection.is_hazard else -np.expm1(-lambda0)
-
-    def pull_back_detection(
-        self, coefficients: FloatArray, d_values: Sequence[FloatArray]
-    ) -> FloatArray:
-        """Derivative to all coefficients from the derivative to `hazard_values`.
-
-        Parameters
-        ----------
-        coefficients : float64 array, shape (n_coefficients,)
-        d_values : sequence of float64 arrays, each (n_rows,)
-
-        Returns
-        -------
-        float64 array, shape (n_coefficients,); zero for the coefficients of density
-        """
-        parameters = self.detection_parameters
-        d_own = [np.asarray(d_value) for d_value in d_values]
-        if self._search_rows:
-            d_own = self._pull_back_whole_range(coefficients, d_own)
-        if "a0" in self.parameters:
-            a0, sigma = (p.values(coefficients)[p.row_of] for p in parameters[:2])
-            lambda0 = a0 * M2_PER_KM2 / (2.0 * np.pi * sigma**2)
-            d_lambda0 = d_own[0] if self.detection.is_hazard else d_own[0] * np.exp(-lambda0)
-            d_own[0] = d_lambda0 * lambda0 / a0
-            d_own[1] = d_own[1] - 2.0 * d_lambda0 * lambda0 / sigma
-        gradient = np.zeros(self.n_coefficients)
-        for parameter, d_value in zip(parameters, d_own, strict=True):
-            distinct = sum_by_row(parameter.row_of, d_value, len(parameter.rows))
-            gradient[parameter.slice] = parameter.pull_back(coefficients, distinct)
-        return gradient
-
-    def _pull_back_whole_range(
-        self, coefficients: FloatArray, d_values: Sequence[FloatArray]
-    ) -> list[FloatArray]:
-        """From the derivative to `hazard_values` to that to `detection_values`."""
-        values = self.detection_values(coefficients)
-        d_own = [d_value.copy() for d_value in d_values]
-        for dimension, rows in self._search_rows:
-            own = [value[rows] for value in values[1:]]
-            whole, slopes = whole_range(self.detection.shape, dimension, *own)
-            d_own[0][rows] = d_values[0][rows] / whole
-            for d_value, slope in zip(d_own[1:], slopes, strict=True):
-                d_value[rows] -= d_own[0][rows] * values[0][rows] * slope
-        return d_own
-
     def __repr__(self) -> str:
         parts = ", ".join(f"{name} {p.text}" for name, p in self.parameters.items())
         return f"Model({self.detection.name}; {parts})"
@@ -467,26 +450,6 @@ def plausible_sigma(surveys: Sequence[Survey], function: DetectionFunction) -> f
     spread = float(np.sqrt(squares / sum(c.n_recaptures for c in seen)))
     share = 0.5 if function.is_fused else 0.25
     return max(share * spread, 0.5 * spacing)
-
-
-def _check_searches(
-    surveys: Sequence[Survey], function: DetectionFunction, names: Sequence[str]
-) -> None:
-    if not any(survey.traps.is_search.any() for survey in surveys):
-        return
-    if not function.is_hazard or not has_whole_range(function.shape):
-        usable = [
-            f.name for f in DETECTION_FUNCTIONS.values() if f.is_hazard and has_whole_range(f.shape)
-        ]
-        raise ModelError(
-            f"Searched areas and transects need a hazard: {function.name} cannot be used. Choose "
-            f"one of {', '.join(usable)}."
-        )
-    if "a0" in names:
-        raise ModelError(
-            "a0 is the area of a detector that is a point; with searched areas or transects give a "
-            "formula for lambda0."
-        )
 
 
 def _default_formula(name: str, groups: str | None) -> str:

@@ -18,10 +18,15 @@ DEFAULT_LINKS = {
     "lambda0": "log",
     "g0": "logit",
     "a0": "log",
+    "esa": "log",
     "sigma": "log",
     "z": "log",
     "w": "log",
     "pmix": "logit",
+    "sigmak": "log",
+    "noneuc": "log",
+    "stretch_east": "identity",
+    "stretch_northeast": "identity",
 }
 """Link of each parameter unless the user says otherwise."""
 
@@ -30,10 +35,18 @@ UNITS = {
     "lambda0": "per unit effort",
     "g0": "per unit effort",
     "a0": "km2 per unit effort",
+    "esa": "km2",
     "sigma": "m",
     "z": "",
     "w": "m",
     "pmix": "proportion",
+    "sigmak": "sigma sqrt(D)",
+    "lambda0_location": "times lambda0",
+    "a0_location": "times a0",
+    "sigma_location": "times sigma",
+    "noneuc": "friction",
+    "stretch_east": "log ratio",
+    "stretch_northeast": "log ratio",
 }
 """Unit of each parameter on its natural scale."""
 
@@ -193,7 +206,7 @@ def estimated_parameter(name: str, link: Link, design: Design, start: int) -> Pa
     Parameter
     """
     matrix = design.matrix
-    if name == "D":
+    if name in ("D", "noneuc") or name.endswith("_location"):
         # Mask points mostly differ: looking for repeated rows costs more than it saves.
         if matrix.shape[1] == 1 and np.ptp(matrix) == 0.0:
             return Parameter(

@@ -98,8 +98,9 @@ def _header(estimate: Estimate) -> list[str]:
     effective = (
         "" if estimate.smoothing is None else f" ({estimate.effective_parameters:.2f} effective)"
     )
+    metric = "" if model.metric is None else f"; distance {model.metric!r}"
     return [
-        f"{model.detection.name}: {formulas}",
+        f"{model.detection.name}: {formulas}{metric}",
         str(estimate.fingerprint),
         f"logL {estimate.log_likelihood:.4f}, {estimate.n_parameters} coefficients{effective}, "
         f"AIC {estimate.aic:.2f}, AICc "

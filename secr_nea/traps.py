@@ -54,8 +54,9 @@ class TrapArray:
     detector : str or sequence of str, shape (n_traps,)
         "count" (any number of detections), "binary" (at most one per animal, trap and occasion;
         alias "proximity") or "binomial" (at most ``effort``, a whole number of trials; alias
-        "binomial_count"), "multi" (an animal is at one such trap at most per occasion); and
-        searches, "area_search" (alias "polygon") and "transect", which `from_searches` makes.
+        "binomial_count"), "multi" (an animal is at one such trap at most per occasion), "capped"
+        (the trap keeps one animal at most per occasion); and searches, "area_search" (alias
+        "polygon") and "transect", which `from_searches` makes.
     covariates : DataFrame or mapping, n_traps rows, optional
         What may explain detection; rows in the order of ``xy``.
     varying_covariates : mapping of name to array-like, shape (n_traps, n_occasions), optional

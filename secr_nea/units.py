@@ -14,6 +14,9 @@ M2_PER_KM2 = 1e6
 DENSITY_AREA_KM2 = 100.0
 """Densities are animals per this many square kilometres, everywhere."""
 
+SIGMA_AT_UNIT_DENSITY = float(np.sqrt(DENSITY_AREA_KM2 * M2_PER_KM2))
+"""Metres: sigma = sigmak times this / sqrt(D), with the pure number sigmak and D per 100 km2."""
+
 Density = TypeVar("Density", float, FloatArray, np.float64)
 
 

@@ -266,7 +266,7 @@ def test_session_covariates_of_the_class_proportions():
         ({"classes": 4}, "classes must be 2 or 3"),
         ({"classes": "sex", "groups": "sex"}, "Give classes or groups, not both"),
         ({"groups": "sex"}, "groups='sex' needs the sex of every animal; it is missing for 9 of"),
-        ({"population": "conditional", "D": "~ 1"}, "D is not a parameter"),
+        ({"population": "conditional", "D": "~ 1"}, "only an intercept, which says nothing"),
         ({"population": "conditional", "sigma": "~ sex"}, "missing for 9 animals"),
         ({"pmix": "~ 1"}, "pmix is not a parameter"),
         (

@@ -605,3 +605,23 @@ def test_area_by_buffer_ends_at_the_whole():
 def test_area_by_buffer_of_an_unknown_survey_is_told():
     with pytest.raises(sn.DataError, match="nowhere"):
         effective_area_by_buffer(null_fit(), survey="nowhere")
+
+
+def test_error_of_the_spacing_is_that_of_coarser_masks():
+    fit = sn.fit(sn.datasets.sailugem(), progress=False)
+    survey = fit.model.surveys[0]
+    curve = sn.inference.effective_area_by_spacing(fit, survey=survey.name)
+    own = curve[curve["spacing_m"] == survey.mask.spacing].iloc[0]
+    area = fit.effective_sampling_area()["estimate"].iloc[0]
+    assert own["effective_area_km2"] == pytest.approx(area, rel=1e-9)
+    assert own["relative_error"] < 0.01
+    # every second row and column, by hand
+    cell = np.rint((survey.mask.xy - survey.mask.xy.min(axis=0)) / survey.mask.spacing).astype(int)
+    best = curve["effective_area_km2"].iloc[0]
+    sums = [
+        4 * survey.mask.cell_area * fit.pdot()[(cell % 2 == [i, j]).all(axis=1)].sum()
+        for i in (0, 1)
+        for j in (0, 1)
+    ]
+    twice = curve[curve["spacing_m"] == 2 * survey.mask.spacing].iloc[0]
+    assert twice["relative_error"] == pytest.approx(np.abs(np.array(sums) / best - 1).max())

@@ -288,7 +288,9 @@ def test_malformed_tables(write, text, message):
 def test_files_that_are_no_csv(write, tmp_path):
     with pytest.raises(DataError, match="There is no traps file"):
         read_traps(tmp_path / "nowhere.csv")
-    with pytest.raises(DataError, match="spreadsheet"):
+    with pytest.raises(DataError, match="old spreadsheet"):
+        read_traps(write("traps.xls", "PK"))
+    with pytest.raises(DataError, match="cannot be read as an Excel workbook"):
         read_traps(write("traps.xlsx", "PK"))
     with pytest.raises(DataError, match="not UTF-8"):
         read_traps(write("t.csv", "trap_id,x,y\nБарс,1,5000\n", encoding="cp1251"))

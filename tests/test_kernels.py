@@ -10,7 +10,7 @@ import tolerances
 
 from secr_nea import _numba
 from secr_nea._kernels import hazard as hazard_kernels
-from secr_nea._kernels import tiles
+from secr_nea._kernels import scalars, tiles
 from secr_nea.likelihood.blocks import _log_sum
 
 ULP = np.finfo(np.float64).eps
@@ -92,24 +92,24 @@ def long_double_term(a):
 
 
 def test_competing_term():
-    value = each(tiles._competing, ARGUMENTS)
+    value = each(scalars.log_growth, ARGUMENTS)
     np.testing.assert_allclose(value, long_double_term(ARGUMENTS), rtol=2e-15, atol=2e-16)
-    assert tiles._competing(0.0) == 0.0
+    assert scalars.log_growth(0.0) == 0.0
 
 
 def test_competing_slope():
     a = ARGUMENTS.astype(np.longdouble)
     reference = np.where(a < 1e-3, 0.5 + a / 12 - a**3 / 720, -1 / np.expm1(-a) - 1 / a)
-    value = each(tiles._competing_slope, ARGUMENTS)
+    value = each(scalars.log_growth_slope, ARGUMENTS)
     np.testing.assert_allclose(value, reference, rtol=1e-14, atol=0)
-    assert tiles._competing_slope(0.0) == 0.5
+    assert scalars.log_growth_slope(0.0) == 0.5
 
 
 def test_competing_slope_is_the_slope_of_the_term():
     a = np.array([0.01, 0.3, 0.499999, 0.500001, 2.0, 30.0]).astype(np.longdouble)
     step = np.longdouble(1e-6) * a
     slope = (long_double_term(a + step) - long_double_term(a - step)) / (2 * step)
-    np.testing.assert_allclose(each(tiles._competing_slope, a), slope, rtol=1e-8)
+    np.testing.assert_allclose(each(scalars.log_growth_slope, a), slope, rtol=1e-8)
 
 
 # --- from probability to hazard ------------------------------------------------------------------

@@ -295,7 +295,7 @@ def test_covariate_sources_that_cannot_be():
         mask.with_covariates(elev=[1, 2])
     with pytest.raises(DataError, match="there is no file 'nowhere.tif'"):
         mask.with_covariates(elev="nowhere.tif")
-    with pytest.raises(DataError, match="'nearest' or 'linear'"):
+    with pytest.raises(DataError, match="nearest, linear, mean, mode"):
         mask.with_covariates(elev=elevation(), method="cubic")
     with pytest.raises(DataError, match="Choose one band"):
         mask.with_covariates(elev=xarray.concat([elevation()] * 2, "band"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 import subprocess
 import sys
 from dataclasses import replace
@@ -11,6 +13,7 @@ import build
 import matplotlib as mpl
 import numpy as np
 import oracle
+import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PathCollection, PolyCollection
@@ -23,6 +26,7 @@ from secr_nea.plot._curves import detection_curves, reference_rows
 from secr_nea.plot._positions import distances_to_mean, mean_positions
 from secr_nea.plot._scale_bar import NAME, bar_length
 from secr_nea.plot.activity_map import lowest_inside
+from secr_nea.plot.capture_charts import rarefaction
 
 plt = pytest.importorskip("matplotlib.pyplot")
 
@@ -43,6 +47,15 @@ def fitted():
 
 
 @cache
+def connected():
+    """Connectivity on a coarse mask, with straight ways."""
+    survey = sn.datasets.sailugem(6000.0)
+    model = sn.Model(survey, distance=sn.LeastCost(neighbors=8))
+    beta = model.coefficients(np.log([1.2, 0.01, 5500.0]))
+    return sn.inference.connectivity(dataclasses.replace(fitted(), model=model, coefficients=beta))
+
+
+@cache
 def several():
     name = next(n for n in oracle.survey_names() if len(oracle.survey(n)["sessions"]) == 3)
     return sn.fit(build.surveys_of_reference(name), lambda0="~ session", progress=False)
@@ -52,18 +65,49 @@ def survey():
     return sn.datasets.sailugem()
 
 
+DETECTIONS = sn.datasets.data_path("detections.csv")
+CAMERAS = sn.datasets.data_path("cameras.csv")
+
+
+@cache
+def both_sides():
+    return fitted().transboundary(sn.datasets.sailugem_countries())
+
+
+def model_table():
+    return pd.DataFrame(
+        {"model": ["best", "flat", "failed"], "D": [1.0, 1.2, np.nan],
+         "lower": [0.7, np.nan, np.nan], "upper": [1.5, np.nan, np.nan], "weight": [0.7, 0.3, 0.0]}
+    )  # fmt: skip
+
+
 MAPS = {
+    "activity_centers": lambda **o: plot.activity_centers(fitted(), **o),
+    "border": lambda **o: plot.border(both_sides(), **o),
+    "detectability": lambda **o: plot.detectability(fitted(), **o),
+    "expected_use": lambda **o: plot.expected_use(fitted(), **o),
+    "extrapolation": lambda **o: plot.extrapolation(fitted(), **o),
+    "movements": lambda **o: plot.movements(survey(), detections=DETECTIONS, **o),
     "traps": lambda **o: plot.traps(survey(), **o),
     "captures": lambda **o: plot.captures(survey(), **o),
     "mask": lambda **o: plot.mask(survey(), **o),
     "density": lambda **o: plot.density(fitted(), **o),
     "activity_center": lambda **o: plot.activity_center(fitted(), "SL01", **o),
+    "connectivity": lambda **o: plot.connectivity(connected(), **o),
     "regions": lambda **o: plot.regions(sn.datasets.sailugem_countries(), **o),
     "hillshade": lambda **o: plot.hillshade(sn.datasets.sailugem_elevation(), **o),
 }
 CHARTS = {
+    "border_shares": lambda **o: plot.border_shares(both_sides(), **o),
+    "capture_frequency": lambda **o: plot.capture_frequency(survey(), **o),
+    "cumulative_animals": lambda **o: plot.cumulative_animals(survey(), **o),
+    "double_count": lambda **o: plot.double_count(both_sides(), **o),
+    "effect": lambda **o: plot.effect(fitted(), "ruggedness_std", **o),
+    "effort": lambda **o: plot.effort(survey(), operation=CAMERAS, **o),
+    "forest": lambda **o: plot.forest(model_table(), **o),
     "detection": lambda **o: plot.detection(fitted(), **o),
     "buffer": lambda **o: plot.buffer(fitted(), **o),
+    "spacing": lambda **o: plot.spacing(fitted(), **o),
 }
 
 
@@ -82,11 +126,11 @@ def bars(ax):
     return [a for a in ax.artists if a.get_gid() == NAME]
 
 
-# --- all pictures ---------------------------------------------------------------------------------
+# --- all pictures --------------------------------------------------------------------------------
 
 
 def test_every_function_is_tested_here():
-    assert set(plot.__all__) == {*MAPS, *CHARTS}
+    assert set(plot.__all__) == {*MAPS, *CHARTS, "explore"}
 
 
 @pytest.mark.parametrize("name", [*MAPS, *CHARTS])
@@ -149,7 +193,7 @@ def test_importing_the_package_does_not_import_matplotlib():
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-# --- layers ---------------------------------------------------------------------------------------
+# --- layers --------------------------------------------------------------------------------------
 
 
 def test_backgrounds_leave_the_limits_to_the_map():
@@ -184,7 +228,7 @@ def test_legends_and_colour_bars_stand_outside_the_map():
     assert not bar.get_tightbbox().overlaps(bars(ax)[0].get_window_extent())
 
 
-# --- traps and captures ---------------------------------------------------------------------------
+# --- traps and captures --------------------------------------------------------------------------
 
 
 def test_traps_have_sizes_by_effort_and_crosses_where_there_was_none():
@@ -249,7 +293,7 @@ def test_mean_positions_and_distances_count_every_detection():
     np.testing.assert_allclose(distances_to_mean(history), [1000, 1000, 2000])
 
 
-# --- rasters --------------------------------------------------------------------------------------
+# --- rasters -------------------------------------------------------------------------------------
 
 
 def test_mask_covariates_get_a_colour_bar_or_a_legend():
@@ -324,7 +368,7 @@ def test_all_probability_in_one_cell_can_be_outlined():
     assert lowest_inside(np.array([1.0, 0.0, 0.0]), 0.5) < 1.0
 
 
-# --- charts ---------------------------------------------------------------------------------------
+# --- charts --------------------------------------------------------------------------------------
 
 
 def test_detection_has_a_curve_and_a_band_for_each_level():
@@ -428,7 +472,7 @@ def test_a_narrow_buffer_is_advised_against():
     assert "advised" in words
 
 
-# --- backgrounds ----------------------------------------------------------------------------------
+# --- backgrounds ---------------------------------------------------------------------------------
 
 
 def test_borders_are_dashed_and_shared_lines_drawn_once():
@@ -495,3 +539,216 @@ def test_unknown_values_are_grey_in_colours():
     assert chosen.mappable is not None
     many = category_colours(12)
     assert len({to_rgba(colour) for colour in many}) == 12
+
+
+# --- effort, captures and movements ---------------------------------------------------------------
+
+
+def test_the_timeline_has_a_bar_for_each_time_of_operation():
+    ax = plot.effort(survey(), operation=CAMERAS, detections=DETECTIONS)
+    table = pd.read_csv(CAMERAS)
+    days = table["effort_days"]
+    widths = [bar.get_width() for bar in ax.patches]
+    np.testing.assert_allclose(widths, days[days > 0])
+    (seen,) = ax.lines
+    assert len(seen.get_xdata()) == 96
+    assert ax.get_yticklabels()[0].get_text() == "SAI-01"
+
+
+def test_the_timeline_without_dates_is_effort():
+    ax = plot.effort(survey(), effort_unit="camera-days")
+    np.testing.assert_allclose(
+        [bar.get_width() for bar in ax.patches], survey().traps.effort.sum(axis=1)
+    )
+    assert ax.get_xlabel() == "Camera-days"
+    several_occasions = plot.effort(build.survey_of_design(build.example_design(n_occasions=3)))
+    (image,) = several_occasions.images
+    assert image.get_array().shape == (4, 3)
+    assert np.isnan(np.ma.filled(image.get_array(), np.nan)).sum() == 1
+
+
+def test_several_surveys_stand_below_and_beside_each_other():
+    surveys = several().model.surveys
+    ax = plot.effort(surveys)
+    assert len(ax.patches) or len(ax.images)
+    assert {survey.name for survey in surveys} <= set(texts(ax))
+    ax = plot.capture_frequency(surveys)
+    heights = sum(bar.get_height() for bar in ax.patches)
+    assert heights == sum(survey.n_animals for survey in surveys)
+    assert len(plot.cumulative_animals(surveys).lines) == 3
+
+
+@pytest.mark.parametrize("what, first", [("detections", 9), ("places", 11)])
+def test_capture_frequency_counts_animals(what, first):
+    heights = [bar.get_height() for bar in plot.capture_frequency(survey(), what=what).patches]
+    frame = survey().captures.to_dataframe()
+    times = frame.groupby("animal_id")["count"].sum()
+    if what == "places":
+        times = frame.groupby("animal_id")["trap_id"].nunique()
+    assert heights == [(times == k).sum() for k in range(1, times.max() + 1)]
+    assert heights[0] == first
+    with pytest.raises(sn.DataError, match="choose one of detections, places"):
+        plot.capture_frequency(survey(), what="moves")
+
+
+def test_rarefaction_against_all_orders():
+    """Mean number of different animals over every order of the detections."""
+    times = np.array([3, 1, 2])
+    animals = np.repeat(np.arange(3), times)
+    orders = np.array(list(itertools.permutations(animals)))
+    wanted = [np.mean([len(set(order[:k])) for order in orders]) for k in range(7)]
+    np.testing.assert_allclose(rarefaction(times), wanted, **EXACT)
+
+
+def test_cumulative_animals_by_date_and_occasion():
+    (curve,) = plot.cumulative_animals(survey(), detections=DETECTIONS).lines
+    assert max(curve.get_ydata()) == 28
+    assert (np.diff(curve.get_ydata()) >= 0).all()
+    design = build.survey_of_design(build.example_design())
+    (curve,) = plot.cumulative_animals(design).lines
+    first = pd.Series(design.captures.occasion).groupby(design.captures.animal).min()
+    assert list(curve.get_ydata()) == [0, (first == 0).sum(), 5]
+
+
+def test_movements_have_arrows_only_where_the_order_is_known():
+    def arrows(ax):
+        return [t.arrow_patch for t in ax.texts if t.arrow_patch is not None]
+
+    dated = arrows(plot.movements(survey(), detections=DETECTIONS))
+    kinds = [type(patch.get_arrowstyle()).__name__ for patch in dated]
+    assert kinds.count("CurveFilledB") > 50
+    plain = arrows(plot.movements(survey()))
+    assert {type(patch.get_arrowstyle()).__name__ for patch in plain} == {"Curve"}
+    frame = survey().captures.to_dataframe()
+    places = frame.groupby("animal_id")["trap_id"].nunique()
+    assert len(plain) == (places - 1).sum()
+
+
+@pytest.mark.parametrize("name", ["movements", "cumulative_animals"])
+def test_dates_of_other_forms_are_refused(name):
+    table = pd.read_csv(DETECTIONS)
+    table.loc[4, "date"] = "03/04/2024"
+    with pytest.raises(sn.DataError, match="date cannot be read in row 5: '03/04/2024'"):
+        getattr(plot, name)(survey(), detections=table)
+    with pytest.raises(sn.DataError, match="no column 'date'"):
+        getattr(plot, name)(survey(), detections=table.drop(columns="date"))
+
+
+# --- effects, models, coverage --------------------------------------------------------------------
+
+
+def test_an_effect_is_the_prediction_in_the_covariate_s_own_unit():
+    ax = plot.effect(fitted(), "ruggedness_std")
+    curve = ax.lines[0]
+    mean, sd = survey().mask.scaling["ruggedness"]
+    x = np.asarray(curve.get_xdata())
+    grid = pd.DataFrame({"ruggedness_std": (x - mean) / sd})
+    wanted = fitted().predict(grid, parameters=["D"])["estimate"]
+    known = np.isfinite(curve.get_ydata())
+    np.testing.assert_allclose(np.asarray(curve.get_ydata())[known], wanted[known])
+    assert ax.get_xlabel() == "Ruggedness"
+    (band,) = of_kind(ax, PolyCollection)
+    assert band is not None
+    beyond = fitted().extrapolation()["ruggedness_std"].to_numpy()
+    values = survey().mask.covariates["ruggedness"].to_numpy()
+    assert x[known].max() <= values[~beyond].max()
+    assert len(plot.effect(fitted(), "ruggedness_std", rug=False).lines) == len(ax.lines) - 1
+
+
+def test_the_effect_of_a_factor_has_a_point_for_each_level():
+    ax = plot.effect(fitted(), "topography")
+    assert [t.get_text() for t in ax.get_xticklabels()] == ["canyon", "ridge", "saddle"]
+    table = fitted().real_parameters().set_index("parameter").loc["lambda0"]
+    (points,) = [line for line in ax.lines if line.get_marker() == "o"]
+    np.testing.assert_allclose(np.asarray(points.get_ydata(), float), table["estimate"])
+
+
+def test_effects_that_are_not_there_are_told():
+    with pytest.raises(sn.DataError, match=r"'rugedness_std' \(did you mean 'ruggedness_std'"):
+        plot.effect(fitted(), "rugedness_std")
+    with pytest.raises(sn.DataError, match="formula of sigma does not have"):
+        plot.effect(fitted(), "topography", parameter="sigma")
+    with pytest.raises(sn.DataError, match="no parameter 'g0'"):
+        plot.effect(fitted(), "topography", parameter="g0")
+
+
+def test_the_forest_shows_what_is_known():
+    ax = plot.forest(model_table())
+    (segments,) = of_kind(ax, LineCollection)
+    np.testing.assert_allclose(segments.get_segments()[0][:, 0], [0.7, 1.5])
+    assert len(segments.get_segments()) == 1
+    written = texts(ax)
+    assert {"best", "flat", "failed", "no estimate", "0.70"} <= set(written)
+    long = model_table().rename(
+        columns={"D": "density_per_100km2", "lower": "density_lower", "upper": "density_upper"}
+    )
+    assert isinstance(plot.forest(long.set_index("model")), Axes)
+    with pytest.raises(sn.DataError, match="it has no D"):
+        plot.forest(pd.DataFrame({"model": ["a"]}))
+
+
+def test_coverage_maps_show_the_surfaces():
+    (image,) = plot.detectability(fitted()).images
+    drawn = np.ma.filled(image.get_array(), np.nan)
+    np.testing.assert_allclose(np.nanmax(drawn), fitted().pdot().max())
+    (image,) = plot.extrapolation(fitted()).images
+    share = fitted().extrapolation()["ruggedness_std"].mean()
+    assert np.ma.mean(image.get_array()) == pytest.approx(share)
+    (image,) = plot.expected_use(fitted(), animal="SL01").images
+    assert np.ma.sum(image.get_array()) == pytest.approx(1.0)
+
+
+def test_all_activity_centres_come_with_their_warning():
+    ax = plot.activity_centers(fitted())
+    assert any("is no map of density" in text.replace("\n", " ") for text in texts(ax))
+    (image,) = ax.images
+    assert np.ma.sum(image.get_array()) == pytest.approx(28.0)
+    with pytest.raises(sn.DataError, match="share must lie"):
+        plot.activity_centers(fitted(), share=50)
+
+
+# --- both sides of a border -----------------------------------------------------------------------
+
+
+def test_border_pictures_count_and_translate():
+    written = texts(both_sides().plot())
+    assert {"Mongolia only: 10", "Russia only: 6", "both: 12"} <= set(written)
+    written = texts(plot.border(both_sides().translated("ru")))
+    assert {"только Монголия: 10", "обе стороны: 12", "граница", "Россия"} <= set(written)
+    ax = plot.double_count(both_sides())
+    assert {"22", "18", "40", "28"} <= set(texts(ax))
+    ax = plot.border_shares(both_sides())
+    by_row = {}
+    for bar in ax.patches:
+        by_row[round(bar.get_y(), 3)] = by_row.get(round(bar.get_y(), 3), 0.0) + bar.get_width()
+    np.testing.assert_allclose(list(by_row.values()), 100.0, atol=0.5)
+    with pytest.raises(sn.DataError, match="Choose survey="):
+        plot.border(both_sides(), survey="Altai")
+
+
+# --- the interactive map --------------------------------------------------------------------------
+
+
+def test_the_interactive_map_has_its_layers(tmp_path):
+    pytest.importorskip("folium")
+    pytest.importorskip("mapclassify")
+    drawn = plot.explore(fitted(), regions=sn.datasets.sailugem_countries(), tiles=None)
+    drawn.save(tmp_path / "map.html")
+    html = (tmp_path / "map.html").read_text(encoding="utf-8")
+    assert "SAI-01" in html
+    for name in ("density", "regions", "animals", "detectors"):
+        assert name in html
+
+
+def test_the_interactive_map_needs_a_crs_and_a_survey():
+    pytest.importorskip("folium")
+    with pytest.raises(sn.CRSError, match="needs a CRS"):
+        plot.explore(build.survey_of_design(build.example_design()))
+    with pytest.raises(sn.DataError, match="A Survey or a fit is needed"):
+        plot.explore(3)
+
+
+def test_without_folium_the_message_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "folium", None)
+    with pytest.raises(sn.DataError, match=r"pip install 'secr-nea\[explore\]'"):
+        plot.explore(survey())

@@ -6,11 +6,13 @@ import dataclasses
 import json
 import re
 import struct
+import zipfile
 from functools import cache
 from html.parser import HTMLParser
 from types import SimpleNamespace
 
 import build
+import geopandas
 import numpy as np
 import pandas as pd
 import pytest
@@ -20,13 +22,15 @@ import xarray as xr
 import secr_nea as sn
 from secr_nea import inference
 from secr_nea.report import plain_values, write_json, write_report
-from secr_nea.report.pictures import pictures
+from secr_nea.report.contents import contents_of
+from secr_nea.report.pictures import _coarse, pictures
 from secr_nea.report.rasters import file_words
 from secr_nea.report.tables import abundance_shown, density_by_survey, longest_moves
 
 SECTIONS = [
-    "Data", "Model and diagnosis", "Estimates", "Abundance", "Maps", "Detection function",
-    "Buffer and spacing of the mask", "Methods", "Data fingerprint, software, files",
+    "Data", "Model and diagnosis", "Captures", "Estimates", "Abundance", "Maps",
+    "Detection function", "Effects of covariates", "Buffer and spacing of the mask",
+    "What the next survey may bring", "Methods", "Data fingerprint, software, files",
 ]  # fmt: skip
 
 
@@ -47,6 +51,13 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def html(folder):
     return (folder / "index.html").read_text(encoding="utf-8")
+
+
+def given(estimate, **options):
+    wanted = {"regions": None, "by": None, "level": 0.95, "variance": "auto", "models": None}
+    wanted |= {"goodness_of_fit": None, "sensitivity": None, "ledger": None, "public": False}
+    wanted |= {"transboundary": None, "detections": None, "operation": None}
+    return contents_of(estimate, **(wanted | options))
 
 
 class Balanced(HTMLParser):
@@ -73,7 +84,7 @@ def test_page_is_complete_in_itself(html):
     parser.feed(html)
     assert parser.open == []
     sources = re.findall(r'src="([^"]{0,30})', html)
-    assert len(sources) == 5
+    assert len(sources) == 10
     assert all(source.startswith("data:image/png;base64,") for source in sources)
     assert "http" not in re.sub(r'src="[^"]*"', "", html)
     assert "<link" not in html
@@ -137,8 +148,9 @@ def test_rasters_are_the_density_surface(folder):
 def test_pictures_are_written(folder):
     names = sorted(path.stem for path in folder.glob("*.png"))
     assert names == [
-        "buffer_Sailugem", "captures_Sailugem", "density_Sailugem", "density_cv_Sailugem",
-        "detection_function",
+        "buffer_Sailugem", "capture_frequency", "captures_Sailugem", "cumulative_animals",
+        "density_Sailugem", "density_cv_Sailugem", "detection_function",
+        "effect_D_ruggedness_std", "extrapolation_Sailugem", "mask_Sailugem",
     ]  # fmt: skip
     for path in folder.glob("*.png"):
         content = path.read_bytes()
@@ -152,7 +164,7 @@ def test_pictures_leave_pyplot_alone():
     import matplotlib.pyplot as plt
 
     before = plt.get_fignums()
-    pictures(fit())
+    pictures(given(fit()))
     assert plt.get_fignums() == before
 
 
@@ -177,10 +189,168 @@ def test_a_failed_fit_shows_no_numbers_as_if_they_were_good(tmp_path):
     html = (tmp_path / "index.html").read_text(encoding="utf-8")
     assert "NOT CONVERGED: a test." in html
     assert re.findall(r"<h2>(.*?)</h2>", html) == [
-        "Data", "Model and diagnosis", "Maps", "Data fingerprint, software, files",
+        "Data", "Model and diagnosis", "Captures", "What can be reported without an estimate",
+        "What the next survey may bring", "Maps", "Data fingerprint, software, files",
     ]  # fmt: skip
-    assert list(pd.read_csv(tmp_path / "coefficients.csv")) == ["coefficient", "estimate"]
-    assert not list(tmp_path.glob("density*"))
+    assert "at least 28 animals; 96 detections in 4,169 units of effort" in html
+    for pattern in ("density*", "effect*", "detection*", "buffer*", "coefficients*", "abundance*"):
+        assert not list(tmp_path.glob(pattern))
+    stored = json.loads((tmp_path / "results.json").read_text())["surveys"]["Sailugem"]
+    assert stored["density_per_100km2"] is None
+    assert stored["realised_n"]["estimate"] is None
+
+
+# --- what else is given, and what is left out -----------------------------------------------------
+
+
+def everything():
+    countries = sn.datasets.sailugem_countries()
+    detections = sn.datasets.data_path("detections.csv")
+    models = pd.DataFrame(
+        {"model": ["D ~ ruggedness_std", "D ~ 1"], "AICc": [380.1, 376.7], "D": [0.99, 0.98],
+         "lower": [0.66, 0.66], "upper": [1.47, 1.46], "weight": [0.8, 0.2]}
+    )  # fmt: skip
+    return {
+        "regions": countries,
+        "by": "country",
+        "models": models,
+        "goodness_of_fit": pd.DataFrame({"test": ["animals x detectors"], "p": [0.4123456]}),
+        "sensitivity": pd.DataFrame({"buffer, km": [20.0, 25.0], "D": [0.99, 0.99]}),
+        "ledger": SimpleNamespace(
+            to_dataframe=lambda: pd.DataFrame(
+                {"action": ["moved station"], "was": ["SAI-01 590631"], "now": ["590641"]}
+            )
+        ),
+        "transboundary": fit().transboundary(countries, detections=detections),
+        "detections": detections,
+        "operation": sn.datasets.data_path("cameras.csv"),
+    }
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory):
+    return write_report(fit(), tmp_path_factory.mktemp("full"), **everything())
+
+
+@pytest.fixture(scope="module")
+def public(tmp_path_factory):
+    home = tmp_path_factory.mktemp("public")
+    return write_report(fit(), home, **everything(), public=True)
+
+
+def test_a_full_report_has_what_was_given(full):
+    html = (full / "index.html").read_text(encoding="utf-8")
+    parser = Balanced()
+    parser.feed(html)
+    assert parser.open == []
+    headings = re.findall(r"<h2>(.*?)</h2>", html)
+    assert set(headings) - set(SECTIONS) == {
+        "Set of models", "Both sides of the border", "Goodness of fit", "Sensitivity",
+        "Corrections of the data",
+    }  # fmt: skip
+    assert "0.4123" in html
+    assert "If each country counted its own list, the sum would be 40" in html
+    assert {path.stem for path in full.glob("*.png")} >= {
+        "models", "operation", "border_Sailugem", "border_shares_Sailugem",
+        "double_count_Sailugem",
+    }  # fmt: skip
+    assert "range area (95 %)" in html
+    assert "km2, if detection follows use" in html
+
+
+def test_tables_are_also_sheets_of_one_workbook(full):
+    sheets = pd.read_excel(full / "results.xlsx", sheet_name=None)
+    assert {"data_summary", "abundance", "models", "border_animals", "ledger"} <= set(sheets)
+    written = pd.read_csv(full / "abundance.csv")
+    np.testing.assert_allclose(sheets["abundance"]["expected_n"], written["expected_n"])
+
+
+def test_cells_in_the_geopackage_are_the_density_surface(full):
+    cells = geopandas.read_file(full / "density.gpkg", layer="Sailugem")
+    mask = fit().model.surveys[0].mask
+    assert cells.crs == mask.crs
+    assert len(cells) == mask.n_points
+    table = inference.density_table(fit())
+    for name in ("density", "se", "lower", "upper", "cv"):
+        np.testing.assert_allclose(cells[name], table[name])
+    np.testing.assert_allclose(cells.area / 1e6, mask.cell_area)
+
+
+def contents(path):
+    """Bytes of a file, of a workbook those of its parts."""
+    if path.suffix != ".xlsx":
+        return path.read_bytes()
+    with zipfile.ZipFile(path) as book:
+        return b"".join(book.read(name) for name in book.namelist())
+
+
+def spellings(traps):
+    """How a position may be written: metres, km, degrees, and as numbers of a program."""
+    degrees = traps.to_geodataframe().to_crs("EPSG:4326").geometry
+    texts = set()
+    for value in traps.xy.ravel():
+        texts |= {f"{value:.0f}", f"{value:,.0f}", f"{value / 1000:.3f}", f"{value / 1000:.2f}"}
+    for value in [*degrees.x, *degrees.y]:
+        texts |= {f"{value:.4f}"}
+    found = {text.encode() for text in texts}
+    for value in traps.xy.ravel():
+        found |= {struct.pack(kind, value) for kind in ("<d", ">d", "<f", ">f")}
+    return found
+
+
+def test_a_public_report_has_no_position_in_any_byte(public):
+    traps = sn.datasets.sailugem().traps
+    wanted = spellings(traps)
+    wanted |= {name.encode() for name in traps.ids}
+    wanted |= {b"EPSG", b"32645"}
+    for path in public.iterdir():
+        found = contents(path)
+        if path.suffix == ".html":
+            found = re.sub(rb'src="[^"]*"', b"", found)
+        # four bytes may stand anywhere in a compressed picture; text of a picture is not compressed
+        short = path.suffix == ".png"
+        seen = [text for text in wanted if (len(text) > 7 or not short) and text in found]
+        assert not seen, (path.name, seen[:3])
+
+
+def test_the_search_for_positions_finds_them_where_they_are(full, tmp_path):
+    traps = sn.datasets.sailugem().traps
+    wanted = spellings(traps)
+    assert any(text in contents(full / "results.xlsx") for text in wanted)
+    traps.to_geodataframe().to_file(tmp_path / "traps.gpkg")
+    assert any(text in contents(tmp_path / "traps.gpkg") for text in wanted if len(text) == 8)
+
+
+def test_a_public_report_has_no_grid_no_captures_and_no_animals(public):
+    assert not [p.name for p in public.iterdir() if p.suffix in (".tif", ".nc", ".gpkg")]
+    names = {path.stem for path in public.glob("*.png")}
+    assert not [n for n in names if n.startswith(("captures", "mask", "operation", "border"))]
+    assert "ledger" not in {path.stem for path in public.iterdir()}
+    html = (public / "index.html").read_text(encoding="utf-8")
+    assert "public version without positions" in html
+    assert "SL01" not in html
+    assert json.loads((public / "results.json").read_text())["crs"] is None
+    facts = pd.read_csv(public / "data_summary.csv")
+    assert "coordinates" not in set(facts["fact"])
+
+
+def test_public_cells_are_large_and_their_corners_round():
+    survey = sn.datasets.sailugem()
+    density = fit().density_surface()["density"]
+    coarse, side = _coarse(density, survey)
+    assert side == 10_000.0
+    for axis in ("x", "y"):
+        np.testing.assert_allclose(np.mod(coarse[axis], side), side / 2)
+    inside = (np.abs(density["x"] - float(coarse["x"][3])) < side / 2) & (
+        np.abs(density["y"] - float(coarse["y"][4])) < side / 2
+    )
+    np.testing.assert_allclose(coarse[4, 3], density.where(inside).mean())
+
+
+@pytest.mark.parametrize("name", ["models", "ledger", "transboundary"])
+def test_other_things_than_tables_are_refused(tmp_path, name):
+    with pytest.raises(sn.DataError, match=f"{name} must be"):
+        write_report(fit(), tmp_path, **{name: "a table"})
 
 
 # --- other models --------------------------------------------------------------------------------

@@ -19,7 +19,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from secr_nea._numba import exp, inlined, kernel, log
+from secr_nea._kernels.scalars import at_least_once, log_growths, times_log_growth_slopes
+from secr_nea._numba import exp, kernel
 from secr_nea._typing import FloatArray, IntArray
 
 
@@ -61,55 +62,6 @@ def squared_distances(
             dx = points_x[m] - x
             dy = points_y[m] - y
             row[m] = dx * dx + dy * dy
-
-
-@inlined
-def _competing(a: float) -> float:
-    """C(a) = log((exp(a) - 1) / a) for a >= 0; by its series below 0.5 (error < 1e-16)."""
-    z = a * a
-    series = a * 0.5 + z * (
-        1.0 / 24.0
-        + z
-        * (
-            -1.0 / 2880.0
-            + z
-            * (
-                1.0 / 181440.0
-                + z * (-1.0 / 9676800.0 + z * (1.0 / 479001600.0 - z * 4.403491782239579e-11))
-            )
-        )
-    )
-    large = max(a, 0.5)
-    direct = large + log((1.0 - exp(-large)) / large)
-    return series if a < 0.5 else direct
-
-
-@inlined
-def _competing_slope(a: float) -> float:
-    """Derivative of C: 1 / (1 - exp(-a)) - 1 / a; by its series below 0.5."""
-    z = a * a
-    series = 0.5 + a * (
-        1.0 / 12.0
-        + z
-        * (
-            -1.0 / 720.0
-            + z
-            * (
-                1.0 / 30240.0
-                + z * (-1.0 / 1209600.0 + z * (1.0 / 47900160.0 - z * 5.284190138687493e-10))
-            )
-        )
-    )
-    large = max(a, 0.5)
-    direct = 1.0 / (1.0 - exp(-large)) - 1.0 / large
-    return series if a < 0.5 else direct
-
-
-@inlined
-def _at_least_once(h: float) -> float:
-    """1 - exp(-h) for h >= 0; by its series below 1e-3, where the difference loses digits."""
-    series = h * (1.0 - h * (0.5 - h * (1.0 / 6.0 - h * (1.0 / 24.0 - h * (1.0 / 120.0)))))
-    return series if h < 1e-3 else 1.0 - exp(-h)
 
 
 @kernel
@@ -219,8 +171,7 @@ def tile_value(
     _hazards(log_hazard, hazard)
     _competing_terms(tables, hazard, competing)
     for r in range(competing.shape[0]):
-        for m in range(n_points):
-            competing[r, m] = _competing(competing[r, m])
+        log_growths(competing[r], competing[r])
     for p in range(n_patterns):
         _pattern_hazard(p, tables, hazard, totals)
         for i in range(tables.pattern_start[p], tables.pattern_start[p + 1]):
@@ -238,7 +189,7 @@ def tile_value(
         row = totals[tables.undetected[u]]
         total = 0.0
         for m in range(n_points):
-            total += exp(log_weight[m]) * _at_least_once(row[m])
+            total += exp(log_weight[m]) * at_least_once(row[m])
         detected[u] = total
 
 
@@ -288,8 +239,7 @@ def tile_adjoint(
     _hazards(log_hazard, hazard)
     _competing_terms(tables, hazard, argument)
     for r in range(n_terms):
-        for m in range(n_points):
-            competing[r, m] = _competing(argument[r, m])
+        log_growths(argument[r], competing[r])
     d_log_hazard[:, :] = 0.0
     d_log_weight[:] = 0.0
     for p in range(n_patterns):
@@ -319,11 +269,10 @@ def tile_adjoint(
         row = d_totals[p]
         for m in range(n_points):
             weight = factor * exp(log_weight[m])
-            d_log_weight[m] += weight * _at_least_once(totals[p, m])
+            d_log_weight[m] += weight * at_least_once(totals[p, m])
             row[m] += weight * exp(-totals[p, m])
     for r in range(n_terms):
-        for m in range(n_points):
-            d_competing[r, m] *= _competing_slope(argument[r, m])
+        times_log_growth_slopes(argument[r], d_competing[r])
         for e in range(tables.competing_start[r], tables.competing_start[r + 1]):
             j = tables.competing_column[e]
             effort = tables.competing_effort[e]

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError
 
 from secr_nea._version import __version__
+from secr_nea.cli.check import check
+from secr_nea.cli.convert import convert
 from secr_nea.cli.demo import demo
 from secr_nea.cli.design import design
 from secr_nea.cli.estimate import estimate
@@ -15,7 +17,7 @@ from secr_nea.cli.messages import one_line
 from secr_nea.cli.simulate import simulate
 from secr_nea.errors import SecrError
 
-COMMANDS = ("estimate", "demo", "design", "simulate")
+COMMANDS = ("estimate", "check", "convert", "design", "simulate", "demo")
 
 GOOD = 0
 BAD_INPUT = 2
@@ -23,13 +25,15 @@ INTERRUPTED = 130
 
 HELP = """Density and abundance from spatial capture-recapture.
 
-Exit status: 0 when all is well (also with a flat or boundary coefficient, which is named), 2 for
-bad input, 3 for a fit that did not converge.
+Exit status: 0 when all is well (also with a flat or boundary coefficient, which is named), 1 when
+`check` found something that must be mended, 2 for bad input, 3 for a fit that did not converge.
 """
 
 commands = App(name="secr_nea", help=HELP, version=__version__, suppress_keyboard_interrupt=False)
 commands.command(estimate)
+commands.command(check)
 commands.command(demo)
+commands.command(convert)
 commands.command(design)
 commands.command(simulate)
 
@@ -45,7 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit status: 0, 2 for bad input, 3 for a fit that did not converge.
+        Exit status: 0, 1 for data that must be mended, 2 for bad input, 3 for a fit that did not
+        converge.
     """
     tokens = list(sys.argv[1:] if arguments is None else arguments)
     try:

@@ -19,7 +19,7 @@ MODEL = Group.create_ordered("Model")
 FITTING = Group.create_ordered("Fitting")
 OUTPUT = Group.create_ordered("Output")
 
-PARAMETERS = ("D", "lambda0", "g0", "a0", "sigma", "z", "w", "pmix")
+PARAMETERS = ("D", "lambda0", "g0", "a0", "sigma", "z", "w", "noneuc", "pmix")
 
 
 def _option(name: str, group: Group) -> Any:
@@ -48,6 +48,8 @@ def estimate(
     sigma: Annotated[str | None, _option("sigma", MODEL)] = None,
     z: Annotated[str | None, _option("z", MODEL)] = None,
     w: Annotated[str | None, _option("w", MODEL)] = None,
+    noneuc: Annotated[str | None, _option("noneuc", MODEL)] = None,
+    neighbors: Annotated[int, _option("neighbors", MODEL)] = 16,
     pmix: Annotated[str | None, _option("pmix", MODEL)] = None,
     fixed: Annotated[list[str] | None, _option("fixed", MODEL)] = None,
     links: Annotated[list[str] | None, _option("links", MODEL)] = None,
@@ -110,6 +112,10 @@ def estimate(
         Formula of the shape of some detection functions.
     w
         Formula of the second shape, metres.
+    noneuc
+        Formula of the friction of mask cells, by mask covariates: distances are least-cost.
+    neighbors
+        With --noneuc: how many cells one step can reach, 4, 8 or 16.
     pmix
         Formula of the proportion of the classes.
     fixed
@@ -145,7 +151,7 @@ def estimate(
 
     _check_fitting(at=at, start=start, report=report, threads=threads)
     _check_output(json=json, report=report, level=level, variance=variance)
-    given = (D, lambda0, g0, a0, sigma, z, w, pmix)
+    given = (D, lambda0, g0, a0, sigma, z, w, noneuc, pmix)
     formulas = {n: text for n, text in zip(PARAMETERS, given, strict=True) if text is not None}
     inputs.refuse_survey_column(formulas, survey_column)
     begin = inputs.coefficients_in(start, "--start") if start is not None else None
@@ -174,6 +180,7 @@ def estimate(
             classes=int(classes) if classes is not None and classes.isdecimal() else classes,
             groups=groups,
             smallest_sigma=None,
+            distance=sn.LeastCost(neighbors=neighbors) if "noneuc" in formulas else None,
             **formulas,
         )
         if point is None:

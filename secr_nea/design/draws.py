@@ -112,7 +112,9 @@ def draw_records(
     values: tuple[FloatArray, ...],
     rng: np.random.Generator,
     response: str = "",
-    distances: Distances | None = None,
+    *,
+    squared: FloatArray | None = None,
+    log_factor: FloatArray | None = None,
 ) -> Iterator[Drawn]:
     """Draw the detections of animals, one occasion after the other.
 
@@ -127,9 +129,10 @@ def draw_records(
     rng : numpy Generator
     response : str
         Learned response of the animal, or "".
-    distances : callable, optional
-        From places of traps (n_traps, 2) and of animals (N, 2) to distances (n_traps, N), metres;
-        straight lines by default.
+    squared : float64 array, shape (n_traps, N), m^2, optional
+        Squared distances between traps and centres; the straight ones by default.
+    log_factor : float64 array, shape (N,), optional
+        Logarithm of a factor of each animal's hazard.
 
     Yields
     ------
@@ -142,7 +145,8 @@ def draw_records(
         If there are searches and the detection function is not for them.
     """
     check_search_detection(traps, function)
-    d2 = squared_distances(traps.xy, population, distances)
+    d2 = squared_distances(traps.xy, population) if squared is None else squared
+    factor = np.ones(len(population)) if log_factor is None else np.exp(log_factor)
     detector = np.array(traps.detector)
     before = np.zeros(d2.shape, dtype=bool)
     last = np.zeros(d2.shape, dtype=bool)
@@ -151,7 +155,10 @@ def draw_records(
         if s == 0 or any((value[..., s] != value[..., s - 1]).any() for value in values):
             with np.errstate(divide="ignore"):  # log 0 where nothing can be detected
                 hazards = [
-                    np.exp(function.log_hazard(d2, *(value[state, :, s, None] for value in values)))
+                    factor
+                    * np.exp(
+                        function.log_hazard(d2, *(value[state, :, s, None] for value in values))
+                    )
                     for state in range(len(values[0]))
                 ]
         hazard = hazards[0]
@@ -168,7 +175,7 @@ def draw_records(
         places = [np.full((len(trap), 2), np.nan)]
         for k in np.flatnonzero(traps.is_search & (traps.effort[:, s] > 0.0)):
             own = tuple(value[:, k, s] for value in values)
-            effort = float(traps.effort[k, s])
+            effort = factor * traps.effort[k, s]
             found, xy = draw_in_search(
                 population, traps, int(k), effort, function, own, learned[k], rng
             )
@@ -252,6 +259,13 @@ def _draw_multi(rng: np.random.Generator, hazard: FloatArray, effort: FloatArray
     return counts
 
 
+def _draw_capped(rng: np.random.Generator, hazard: FloatArray, effort: FloatArray) -> IntArray:
+    """Each trap keeps the first animal that comes."""
+    if not hazard.shape[1]:
+        return np.zeros(hazard.shape, dtype=np.int64)
+    return _draw_multi(rng, (hazard * effort).T, np.ones((hazard.shape[1], 1))).T
+
+
 # Far beyond any survey, far below where the Poisson draws of numpy stop working.
 _MANY = 1e12
 
@@ -259,6 +273,7 @@ DRAWS: dict[str, Callable[[np.random.Generator, FloatArray, FloatArray], Any]] =
     "count": _draw_count,
     "binary": _draw_binary,
     "binomial": _draw_binomial,
+    "capped": _draw_capped,
     "multi": _draw_multi,
 }
 """Counts of each kind of detector from hazard per unit effort (n, N) and effort (n, 1)."""

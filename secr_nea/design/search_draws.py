@@ -28,7 +28,7 @@ def draw_in_search(
     population: FloatArray,
     traps: TrapArray,
     k: int,
-    effort: float,
+    effort: FloatArray,
     function: DetectionFunction,
     values: tuple[FloatArray, ...],
     learned: BoolArray,
@@ -43,7 +43,8 @@ def draw_in_search(
     traps : TrapArray
     k : int
         Which detector; it must be a search.
-    effort : float
+    effort : float64 array, shape (N,)
+        Effort, times the factor of each animal's hazard.
     function : DetectionFunction
     values : tuple of float64 arrays, each (n_states,)
         Detection parameters; the second state is that of a learned response.

@@ -12,7 +12,14 @@ from numpy.typing import ArrayLike
 from secr_nea import _checks
 from secr_nea._typing import FloatArray, IntArray
 from secr_nea.design.animals import Animals, class_positions, places_of
-from secr_nea.design.draws import Distances, Drawn, Simulated, captures_of, draw_records
+from secr_nea.design.draws import (
+    Distances,
+    Drawn,
+    Simulated,
+    captures_of,
+    draw_records,
+    squared_distances,
+)
 from secr_nea.design.streams import CAPTURES, POPULATION, Seed, stream
 from secr_nea.detection import DetectionFunction, detection_function
 from secr_nea.errors import DataError, ModelError
@@ -155,7 +162,8 @@ def simulate_captures(
     drawn: list[Drawn] = []
     for own, values in zip(members, of_classes, strict=True):
         states = tuple(value[None] for value in values)
-        parts = draw_records(animals[own], traps, function, states, rng, distances=distances)
+        squared = squared_distances(traps.xy, animals[own], distances)
+        parts = draw_records(animals[own], traps, function, states, rng, squared=squared)
         drawn += [replace(part, records=_renumbered(part.records, own)) for part in parts]
     if not isinstance(population, Animals):
         return captures_of(animals, traps, drawn)

@@ -8,10 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from secr_nea._typing import FloatArray, IntArray
-from secr_nea.design.draws import Drawn, captures_of, draw_records
+from secr_nea.design.draws import Drawn, captures_of, draw_records, squared_distances
 from secr_nea.design.simulate import check_parameter, checked_density, simulate_population
 from secr_nea.design.streams import Seed, streams
 from secr_nea.errors import ModelError, SecrWarning
+from secr_nea.likelihood import likelihood_of
 from secr_nea.model import Model
 from secr_nea.responses import TRAP_RESPONSES
 from secr_nea.survey import Survey
@@ -78,7 +79,7 @@ def simulate_survey(
 
 
 def _check_possible(model: Model) -> None:
-    if "D" not in model.parameters:
+    if not model.has_density:
         raise ModelError(
             "A model of the conditional likelihood has no density to simulate animals from; use "
             "population='poisson'."
@@ -105,8 +106,16 @@ def _new_survey(model: Model, coefficients: FloatArray, b: int, rng: np.random.G
             for state in value:
                 check_parameter(model.detection, name, state, survey.traps)
         own = np.flatnonzero(class_of == c)
+        squared, log_factor = center_effects(model, coefficients, b, c, centres[own])
         drawn = draw_records(
-            centres[own], survey.traps, model.detection, values, rng, individuals.response
+            centres[own],
+            survey.traps,
+            model.detection,
+            values,
+            rng,
+            individuals.response,
+            squared=squared,
+            log_factor=log_factor,
         )
         for part in drawn:
             part.records[1] = own[part.records[1]]
@@ -126,6 +135,43 @@ def _new_survey(model: Model, coefficients: FloatArray, b: int, rng: np.random.G
             covariates=survey.covariates,
             occasion_covariates=survey.occasion_covariates,
         )
+
+
+def center_effects(
+    model: Model, coefficients: FloatArray, b: int, c: int, centres: FloatArray
+) -> tuple[FloatArray | None, FloatArray | None]:
+    """Squared distances and factors of the hazard where they depend on the activity centre.
+
+    Parameters
+    ----------
+    model : Model
+    coefficients : float64 array, shape (n_coefficients,)
+    b : int
+        Which survey.
+    c : int
+        Class or group.
+    centres : float64 array, shape (N, 2), metres
+
+    Returns
+    -------
+    float64 array, shape (n_traps, N), m2, or None
+    float64 array, shape (N,), or None
+        Logarithm of the factor.
+    """
+    if model.location_effects is None and model.metric is None:
+        return None, None
+    survey = model.surveys[b]
+    likelihood = likelihood_of(model)
+    p = likelihood.of_survey(b)[c if model.individuals.grouped else 0]
+    point, _ = survey.mask.nearest(centres)
+    effects = likelihood.state(coefficients).inputs[p][0].effects.at(point)
+    squared = effects.squared
+    if squared is None:
+        squared = squared_distances(survey.traps.xy, centres)
+    elif model.metric_design is not None and not model.metric_design.grounds[b].by_cell:
+        measured = likelihood.distances.measured(coefficients, b, centres)
+        squared = squared if measured is None else measured.squared
+    return effects.scaled(squared, 0, len(centres)), effects.log_hazard
 
 
 def _animals(

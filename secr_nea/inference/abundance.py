@@ -27,7 +27,7 @@ VARIANCES = ("auto", "poisson", "mspe")
 
 
 @dataclass(frozen=True)
-class _Place:
+class Place:
     """One population, its density, detectability and animals where numbers are wanted."""
 
     estimate: Estimate
@@ -137,7 +137,7 @@ def abundance(
     for b in chosen:
         where = mask if mask is not None else surveys[b].mask
         places = [
-            _Place(estimate, p, where, mask is not None, point_density(estimate, p, mask))
+            Place(estimate, p, where, mask is not None, point_density(estimate, p, mask))
             for p in likelihood.of_survey(b)
         ]
         for name, inside in region_points(where, region, by).items():
@@ -159,7 +159,7 @@ def _check_crs(estimate: Estimate, mask: HabitatMask | None) -> None:
         )
 
 
-def _parts(estimate: Estimate, places: list[_Place]) -> list[tuple[dict[str, str], list[int]]]:
+def _parts(estimate: Estimate, places: list[Place]) -> list[tuple[dict[str, str], list[int]]]:
     """Which populations make a row: each group and all groups; or the only one."""
     individuals = estimate.model.individuals
     everybody = list(range(len(places)))
@@ -170,7 +170,7 @@ def _parts(estimate: Estimate, places: list[_Place]) -> list[tuple[dict[str, str
 
 
 def _own_inside(
-    place: _Place, inside: BoolArray, region: Any, by: str | None, name: str
+    place: Place, inside: BoolArray, region: Any, by: str | None, name: str
 ) -> BoolArray:
     """The points of the survey's own mask that lie in the region (and on the other mask)."""
     if not place.other_mask:
@@ -180,7 +180,7 @@ def _own_inside(
     return np.asarray(found & place.mask.contains(own.xy))
 
 
-def _detected_share(place: _Place, own_inside: BoolArray) -> FloatArray:
+def detected_share(place: Place, own_inside: BoolArray) -> FloatArray:
     """Probability that each detected animal lives in the region, shape (n_members,)."""
     members = place.population.members
     if own_inside.all() or not len(members):
@@ -188,7 +188,7 @@ def _detected_share(place: _Place, own_inside: BoolArray) -> FloatArray:
     return np.asarray(activity_center_probabilities(place.estimate, place.p) @ own_inside)
 
 
-def _share_gradient(place: _Place, own_inside: BoolArray) -> FloatArray:
+def share_gradient(place: Place, own_inside: BoolArray) -> FloatArray:
     """Derivative of the expected number of detected animals in the region, central differences."""
     estimate = place.estimate
     se = np.sqrt(np.diag(estimate.covariance))
@@ -208,7 +208,7 @@ def _share_gradient(place: _Place, own_inside: BoolArray) -> FloatArray:
 
 
 def _row(
-    places: list[_Place],
+    places: list[Place],
     inside: BoolArray,
     own_inside: BoolArray,
     level: float,
@@ -223,7 +223,7 @@ def _row(
     expected_var = delta_variance(gradient, estimate.covariance)
     known_errors = estimate.diagnosis.positive_definite
     expected_se = float(np.sqrt(expected_var)) if known_errors else np.nan
-    share = np.concatenate([_detected_share(place, own_inside) for place in places])
+    share = np.concatenate([detected_share(place, own_inside) for place in places])
     realised, realised_se, method = _realised(
         places, inside, own_inside, share, expected_var - expected, variance
     )
@@ -254,7 +254,7 @@ def _row(
 
 
 def _realised(
-    places: list[_Place],
+    places: list[Place],
     inside: BoolArray,
     own_inside: BoolArray,
     share: FloatArray,
@@ -278,7 +278,7 @@ def _realised(
     gradient = np.sum([slope for _, slope in parts], axis=0)
     if not whole:
         gradient = gradient + np.sum(
-            [_share_gradient(place, own_inside) for place in places], axis=0
+            [share_gradient(place, own_inside) for place in places], axis=0
         )
     error = float((share * (1.0 - share)).sum()) + missed
     total = error + delta_variance(gradient, estimate.covariance)

@@ -30,7 +30,7 @@ def _proportion_gradient(estimate: Estimate, b: int) -> tuple[FloatArray, FloatA
     for c in range(len(proportions)):
         d_log = np.zeros((len(model.surveys), len(proportions)))
         d_log[b, c] = proportions[c]
-        model.pull_back_proportions(estimate.coefficients, d_log, gradients[c])
+        model.mixing.pull_back(estimate.coefficients, d_log, gradients[c])
     return proportions, gradients
 
 
@@ -64,7 +64,7 @@ def class_densities(estimate: Estimate, *, level: float = 0.95) -> pd.DataFrame:
     for b, survey in enumerate(model.surveys):
         proportions, gradients = _proportion_gradient(estimate, b)
         total, slope = np.nan, np.zeros(model.n_coefficients)
-        if "D" in model.parameters:
+        if model.has_density:
             density = point_density(estimate, b)
             cell = animals_per_cell(1.0, survey.mask.cell_area)
             total = float(density.value.sum() * cell)

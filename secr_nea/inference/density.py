@@ -61,6 +61,24 @@ def point_density(estimate: Estimate, p: int, mask: HabitatMask | None = None) -
         If the model has no density (conditional likelihood).
     """
     _require_density(estimate)
+    return modelled_density(estimate, p, mask)
+
+
+def modelled_density(estimate: Estimate, p: int, mask: HabitatMask | None = None) -> PointDensity:
+    """What the formula of density says, whether density is absolute or relative.
+
+    Parameters
+    ----------
+    estimate : Estimate
+    p : int
+        Which population (survey, or survey and group).
+    mask : HabitatMask, optional
+
+    Returns
+    -------
+    PointDensity
+        Relative density is 1 where every term is 0.
+    """
     model = estimate.model
     parameter = model.parameters["D"]
     rows = design_rows(estimate, p, mask)
@@ -80,7 +98,12 @@ def point_density(estimate: Estimate, p: int, mask: HabitatMask | None = None) -
 
 
 def _require_density(estimate: Estimate) -> None:
-    if "D" not in estimate.model.parameters:
+    if estimate.model.is_relative:
+        raise ModelError(
+            "This fit has relative density, which has no level: ask its absolute form, "
+            "fit.absolute_density()."
+        )
+    if not estimate.model.has_density:
         raise ModelError(
             "The conditional likelihood has no model of density; use derived_density, or fit "
             "with population='poisson'."
@@ -126,6 +149,55 @@ def density_covariates(estimate: Estimate, p: int, mask: HabitatMask) -> pd.Data
     n_groups = model.individuals.n_levels if model.individuals.grouped else 1
     begin = item.survey * n_groups + item.group * mask.n_points
     return frame.iloc[begin : begin + mask.n_points].reset_index(drop=True)
+
+
+def density_table(
+    estimate: Estimate,
+    *,
+    survey: str | None = None,
+    group: str | None = None,
+    mask: HabitatMask | None = None,
+    level: float = 0.95,
+) -> pd.DataFrame:
+    """Density at every point of a mask, whether or not the points make a raster.
+
+    Parameters
+    ----------
+    estimate, survey, group, mask, level
+        As of `density_surface`.
+
+    Returns
+    -------
+    DataFrame, n_points rows
+        Columns density, se, lower, upper (animals per 100 km2), cv, extrapolated (bool). nan where
+        the data do not determine density.
+
+    Raises
+    ------
+    DataError
+        If the survey is not named.
+    FormulaError, ModelError
+        If the mask lacks a covariate of the density formula.
+    """
+    point = point_density(estimate, population_index(estimate, survey, group), mask)
+    link = estimate.model.parameters["D"].link
+    z = z_value(level)
+    se = np.abs(link.slope(point.predictor)) * point.predictor_se
+    if link.name == "log":
+        with np.errstate(over="ignore"):  # infinite where hardly anything is known
+            se = point.value * np.sqrt(np.expm1(point.predictor_se**2))
+    known = np.where(np.isnan(point.predictor_se), np.nan, point.value)
+    beyond = extrapolation(estimate, mask, survey=survey, group=group).any(axis=1)
+    return pd.DataFrame(
+        {
+            "density": known,
+            "se": se,
+            "lower": link.inverse(point.predictor - z * point.predictor_se),
+            "upper": link.inverse(point.predictor + z * point.predictor_se),
+            "cv": se / point.value,
+            "extrapolated": beyond.to_numpy(dtype=bool),
+        }
+    )
 
 
 def density_surface(
@@ -175,24 +247,13 @@ def density_surface(
 
     b = survey_index(estimate, survey)
     where = mask if mask is not None else estimate.model.surveys[b].mask
-    point = point_density(estimate, population_index(estimate, survey, group), mask)
-    link = estimate.model.parameters["D"].link
-    z = z_value(level)
-    se = np.abs(link.slope(point.predictor)) * point.predictor_se
-    if link.name == "log":
-        se = point.value * np.sqrt(np.expm1(point.predictor_se**2))
-    known = np.where(np.isnan(point.predictor_se), np.nan, point.value)
-    layers = {
-        "density": known,
-        "se": se,
-        "lower": link.inverse(point.predictor - z * point.predictor_se),
-        "upper": link.inverse(point.predictor + z * point.predictor_se),
-    }
-    unit = "animals per 100 km2"
-    arrays = {name: where.to_xarray(value, name=name, units=unit) for name, value in layers.items()}
-    arrays["cv"] = where.to_xarray(se / point.value, name="cv", units="1")
-    beyond = extrapolation(estimate, mask, survey=survey, group=group).any(axis=1)
-    flags = where.to_xarray(beyond.to_numpy(dtype=np.float64), name="extrapolated", units="1")
+    table = density_table(estimate, survey=survey, group=group, mask=mask, level=level)
+    arrays = {}
+    for name in table.columns:
+        unit = "1" if name in ("cv", "extrapolated") else "animals per 100 km2"
+        values = table[name].to_numpy(dtype=np.float64)
+        arrays[name] = where.to_xarray(values, name=name, units=unit)
+    flags = arrays["extrapolated"]
     arrays["extrapolated"] = (flags == 1.0).assign_attrs(flags.attrs)
     surface = xarray.Dataset(arrays)
     surface.attrs = {

@@ -7,7 +7,9 @@ import pandas as pd
 
 from secr_nea._typing import FloatArray
 from secr_nea.estimate import Estimate
-from secr_nea.inference.detectability import pdot, survey_index
+from secr_nea.inference.detectability import survey_index
+from secr_nea.likelihood import likelihood_of
+from secr_nea.likelihood.points import detection_probability, mean_log_factors
 from secr_nea.survey import Survey
 from secr_nea.units import M2_PER_KM2
 
@@ -18,7 +20,24 @@ _FILLED = 0.75
 
 
 def typical_sigma(estimate: Estimate) -> float:
-    """Sigma in metres, averaged over traps by their effort.
+    """Sigma in straight metres, averaged over traps by their effort (and over the mask).
+
+    Parameters
+    ----------
+    estimate : Estimate
+
+    Returns
+    -------
+    float
+        With a metric of its own, how far apart in a straight line places about one sigma apart
+        are (the median over traps and mask points).
+    """
+    sigma = metric_sigma(estimate)
+    return likelihood_of(estimate.model).distances.straight(estimate.coefficients, sigma)
+
+
+def metric_sigma(estimate: Estimate) -> float:
+    """Sigma as the model measures distance, averaged over traps by their effort.
 
     Parameters
     ----------
@@ -37,7 +56,9 @@ def typical_sigma(estimate: Estimate) -> float:
         everyone = values[rows].reshape(-1, *survey.traps.effort.shape).mean(axis=0)
         total += float((everyone * survey.traps.effort).sum())
         weight += float(survey.traps.effort.sum())
-    return total / weight
+    likelihood = likelihood_of(estimate.model)
+    log_factor, _ = mean_log_factors(likelihood, estimate.coefficients)
+    return total / weight * float(np.exp(log_factor))
 
 
 def check_mask(estimate: Estimate) -> pd.DataFrame:
@@ -107,11 +128,12 @@ def _outside_mass(estimate: Estimate, survey: Survey, buffer: float, sigma: floa
 
 def _probability(estimate: Estimate, survey: str, xy: FloatArray | None = None) -> FloatArray:
     """Probability of detection, averaged over groups."""
-    groups = estimate.model.individuals
-    names = groups.levels if groups.grouped else (None,)
-    return np.asarray(
-        np.mean([pdot(estimate, xy, survey=survey, group=name) for name in names], axis=0)
-    )
+    likelihood = likelihood_of(estimate.model)
+    found = [
+        detection_probability(likelihood, estimate.coefficients, p, xy, beyond=True)
+        for p in likelihood.of_survey(survey_index(estimate, survey))
+    ]
+    return np.asarray(np.mean(found, axis=0))
 
 
 def effective_area_by_buffer(estimate: Estimate, *, survey: str, n_steps: int = 40) -> pd.DataFrame:
@@ -146,3 +168,57 @@ def effective_area_by_buffer(estimate: Estimate, *, survey: str, n_steps: int = 
             "density_per_100km2": 100.0 * item.n_animals / area,
         }
     )
+
+
+def effective_area_by_spacing(estimate: Estimate, *, survey: str) -> pd.DataFrame:
+    """How far off the effective sampling area is when the mask has coarser or finer cells.
+
+    Parameters
+    ----------
+    estimate : Estimate
+    survey : str
+        Name of the survey.
+
+    Returns
+    -------
+    DataFrame
+        Columns: spacing_m, spacing_in_sigma, effective_area_km2, relative_error (largest
+        difference, over all places that a grid of that spacing may have, from the finest; the
+        relative error of density is the same with the other sign).
+
+    Notes
+    -----
+    Every k-th row and column of the mask stand for cells k times as wide, in k x k ways; finer
+    grids have the points of each cell divided into 2 x 2 and 3 x 3. Only the integral changes:
+    the fitted coefficients stay.
+    """
+    b = survey_index(estimate, survey)
+    mask = estimate.model.surveys[b].mask
+    sigma = typical_sigma(estimate)
+    cell = np.rint((mask.xy - mask.xy.min(axis=0)) / mask.spacing).astype(np.int64)
+    p = _probability(estimate, survey)
+    areas: dict[float, FloatArray] = {}
+    for k in _DIVISIONS:
+        inner = (np.arange(k) + 0.5) / k - 0.5
+        steps = np.stack(np.meshgrid(inner, inner), axis=-1).reshape(-1, 2) * mask.spacing
+        total = sum(float(_probability(estimate, survey, mask.xy + step).sum()) for step in steps)
+        areas[mask.spacing / k] = np.array([total * mask.cell_area / k**2])
+    for k in _MULTIPLES:
+        part = (cell[:, 0] % k) * k + cell[:, 1] % k
+        sums = np.bincount(part, weights=p, minlength=k * k)
+        areas[mask.spacing * k] = np.asarray(sums * k**2 * mask.cell_area, dtype=np.float64)
+    best = float(areas[min(areas)][0])
+    rows = [
+        {
+            "spacing_m": spacing,
+            "spacing_in_sigma": spacing / sigma,
+            "effective_area_km2": float(areas[spacing].mean()),
+            "relative_error": float(np.abs(areas[spacing] / best - 1.0).max()),
+        }
+        for spacing in sorted(areas)
+    ]
+    return pd.DataFrame(rows)
+
+
+_DIVISIONS = (3, 2)
+_MULTIPLES = (1, 2, 3, 4, 5, 6)

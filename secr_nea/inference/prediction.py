@@ -14,6 +14,7 @@ from secr_nea.diagnosis import FLAT_SE
 from secr_nea.errors import FormulaError, ModelError
 from secr_nea.estimate import Estimate, z_value
 from secr_nea.frames import density_frame, survey_frame
+from secr_nea.location_effects import is_location_word
 from secr_nea.parameters import UNITS, Parameter
 
 _MOST_ROWS = 24
@@ -101,7 +102,8 @@ def _natural(
     value = np.where(np.isnan(sd), np.nan, parameter.link.inverse(eta))
     se = np.abs(parameter.link.slope(eta)) * sd
     if parameter.link.name == "log":
-        se = value * np.sqrt(np.expm1(sd**2))
+        with np.errstate(over="ignore"):  # infinite where hardly anything is known
+            se = value * np.sqrt(np.expm1(sd**2))
     return pd.DataFrame(
         {
             "parameter": parameter.name,
@@ -109,9 +111,15 @@ def _natural(
             "se": se,
             "lower": parameter.link.inverse(eta - z * sd),
             "upper": parameter.link.inverse(eta + z * sd),
-            "unit": UNITS.get(parameter.name.split("[")[0], ""),
+            "unit": _unit(estimate, parameter),
         }
     )
+
+
+def _unit(estimate: Estimate, parameter: Parameter) -> str:
+    if parameter.name == "D" and estimate.model.is_relative:
+        return "relative"
+    return UNITS.get(parameter.name.split("[")[0], "")
 
 
 def real_parameters(estimate: Estimate, *, level: float = 0.95) -> pd.DataFrame:
@@ -144,9 +152,11 @@ def covariate_frame(estimate: Estimate, parameter: Parameter) -> pd.DataFrame:
     variables = () if parameter.design is None else parameter.design.variables
     if parameter.name == "D":
         return density_frame(model.surveys, variables, model.location, groups=model.individuals)
+    if is_location_word(parameter.name):
+        return density_frame(model.surveys, variables, model.location)
     if parameter.name.startswith("pmix"):
         return survey_frame(model.surveys, variables)
-    return model.detection_rows.frame[list(variables)]
+    return model.frame_of(parameter.name)[list(variables)]
 
 
 def reference_grid(estimate: Estimate, parameter: Parameter) -> pd.DataFrame:

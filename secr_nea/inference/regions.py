@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,8 +27,9 @@ def region_points(
     Parameters
     ----------
     mask : HabitatMask
-    region : None, str, path, GeoDataFrame, GeoSeries or shapely geometry
-        None for the whole mask; the name of a categorical mask covariate; polygons.
+    region : None, str, path, GeoDataFrame, GeoSeries, shapely geometry or mapping
+        None for the whole mask; the name of a categorical mask covariate; polygons; or which points
+        belong to each region, a mapping of name to bool array of shape (n_points,).
     by : str, optional
         Attribute of the polygons that names the regions; polygons with the same value are one
         region. Without it all polygons are one region.
@@ -46,6 +48,8 @@ def region_points(
     """
     if region is None:
         return {WHOLE: np.ones(mask.n_points, dtype=bool)}
+    if isinstance(region, Mapping):
+        return _given(mask, region)
     if isinstance(region, str) and region in mask.covariates:
         if not is_categorical(mask.covariates[region]):
             raise DataError(
@@ -74,6 +78,21 @@ def region_points(
             "No point of the mask lies in any of the regions. Are both in the right CRS?"
         )
     return {name: inside for name, inside in found.items() if name not in empty}
+
+
+def _given(mask: HabitatMask, region: Mapping[Any, Any]) -> dict[str, BoolArray]:
+    """Regions whose points are told one by one."""
+    found = {str(name): np.asarray(inside) for name, inside in region.items()}
+    for name, inside in found.items():
+        if inside.shape != (mask.n_points,) or inside.dtype != np.bool_:
+            raise DataError(
+                f"Region {name!r} must be a bool array with one value per mask point, shape "
+                f"({mask.n_points},); got {inside.dtype} of shape {inside.shape}."
+            )
+    found = {name: inside for name, inside in found.items() if inside.any()}
+    if not found:
+        raise DataError("No point of the mask lies in any of the regions.")
+    return found
 
 
 def _polygons(mask: HabitatMask, region: Any) -> geopandas.GeoDataFrame:

@@ -1,11 +1,11 @@
-"""CSV files as text, cell by cell: nothing guessed, rows numbered, malformed files refused."""
+"""CSV files and workbooks as text, cell by cell: nothing guessed, malformed files refused."""
 
 from __future__ import annotations
 
 import csv
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeAlias
@@ -16,20 +16,35 @@ from secr_nea._checks import is_missing, listed
 from secr_nea._columns import ROW, row_numbers
 from secr_nea._typing import PathLike
 from secr_nea.errors import DataError
+from secr_nea.io.sheets import OTHER_WORKBOOKS, as_text, is_workbook, read_cells
+from secr_nea.io.synonyms import decimal_points, renamed
 
 Table: TypeAlias = PathLike | pd.DataFrame
-SPREADSHEETS = (".xlsx", ".xls", ".xlsm", ".ods")
+Columns: TypeAlias = Mapping[str, str] | str | None
 
 
-def read_text_table(source: Table, what: str) -> pd.DataFrame:
+def read_text_table(
+    source: Table,
+    what: str,
+    *,
+    sheet: str | None = None,
+    columns: Columns = None,
+    decimal: str = ".",
+) -> pd.DataFrame:
     """A table whose index numbers the rows of the file, 1 = first data row.
 
     Parameters
     ----------
-    source : path of a CSV file, or DataFrame
+    source : path of a CSV file or Excel workbook, or DataFrame
         Files are read as text; the columns of a DataFrame keep their types.
     what : str
         The kind of table, for messages: ``traps``, ``captures`` ...
+    sheet : str, optional
+        Sheet of a workbook; needed where its name does not tell what it holds.
+    columns : mapping of our name to the table's, "synonyms", or None
+        See `secr_nea.io.synonyms.renamed`.
+    decimal : {".", ","}
+        Decimal mark of numbers that are text.
 
     Returns
     -------
@@ -39,19 +54,27 @@ def read_text_table(source: Table, what: str) -> pd.DataFrame:
     Raises
     ------
     DataError
-        No such file, a spreadsheet, another separator or encoding than comma and UTF-8, rows of
-        uneven length, nothing in it, repeated column names.
+        No such file, an old spreadsheet, another separator or encoding than comma and UTF-8,
+        rows of uneven length, nothing in it, repeated column names.
     """
     if isinstance(source, pd.DataFrame):
         frame = source.copy()
         _refuse_repeated([str(column) for column in frame.columns], what)
         frame.index = pd.Index(row_numbers(frame), name=ROW)
+    elif is_workbook(source):
+        cells = read_cells(source, what, sheet=sheet)
+        frame = cells.map(as_text)
     elif isinstance(source, str | os.PathLike):
         frame = _read_csv(Path(source), what)
     else:
         raise DataError(
             f"The {what} table must be a CSV file or a DataFrame; got {type(source).__name__}."
         )
+    frame, _ = renamed(frame, columns, what, f"the {what} table")
+    if decimal not in (".", ","):
+        raise DataError(f"decimal must be '.' or ','; got {decimal!r}.")
+    if decimal == ",":
+        frame = frame.apply(decimal_points)
     empty = frame.map(is_missing).all(axis=1) if len(frame) else pd.Series(dtype=bool)
     return frame[~empty.to_numpy(dtype=bool)] if len(frame) else frame
 
@@ -94,10 +117,10 @@ def _read_csv(path: Path, what: str) -> pd.DataFrame:
 def _refuse_other_files(path: Path, what: str) -> None:
     if not path.is_file():
         raise DataError(f"There is no {what} file {str(path)!r} (looked from {str(Path.cwd())!r}).")
-    if path.suffix.lower() in SPREADSHEETS:
+    if path.suffix.lower() in OTHER_WORKBOOKS:
         raise DataError(
-            f"{path} ({what}) is a spreadsheet. Save it as 'CSV UTF-8', or pass the frame: "
-            f"pandas.read_excel({path.name!r}, dtype=str)."
+            f"{path} ({what}) is an old spreadsheet. Save it as .xlsx or 'CSV UTF-8', "
+            f"or pass the frame: pandas.read_excel({path.name!r}, dtype=str)."
         )
 
 

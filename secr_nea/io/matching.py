@@ -23,7 +23,7 @@ MaskSource: TypeAlias = (
 def matched(
     source: Table | None,
     what: str,
-    traps: Mapping[str, pd.DataFrame],
+    traps: Mapping[str, object],
     column: str,
     *,
     shared: bool = False,
@@ -74,7 +74,7 @@ def only_detected(individuals: pd.DataFrame, captures: pd.DataFrame) -> pd.DataF
 
 def masks_by_survey(
     mask: MaskSource,
-    traps: Mapping[str, pd.DataFrame],
+    traps: Mapping[str, object],
     column: str,
     crs: CRSLike | None,
     spacing: float | None,
@@ -106,9 +106,7 @@ def masks_by_survey(
     return one
 
 
-def _mask_tables(
-    mask: Table, traps: Mapping[str, pd.DataFrame], column: str
-) -> dict[str, pd.DataFrame]:
+def _mask_tables(mask: Table, traps: Mapping[str, object], column: str) -> dict[str, pd.DataFrame]:
     with naming(mask, "mask"):
         tables = by_survey(read_text_table(mask, "mask"), column, "mask")
         if "" not in tables:

@@ -64,27 +64,74 @@ def read_searches(
     """
     if detector is not None and detector not in SEARCHES:
         raise DataError(f"detector must be {' or '.join(SEARCHES)}; got {detector!r}.")
-    frame: Any = source
+    frame = searches_table(source)
+    rows = one_survey(frame, survey, survey_column, "searches")
+    hours = None
+    if effort is not None:
+        with naming(effort, "effort"):
+            table = read_text_table(effort, "effort")
+            hours = one_survey(table, survey, survey_column, "effort")
+    own_crs = getattr(frame, "crs", None) if is_geodata(frame) else None
+    with naming(source, "searches"):
+        return searches_of(rows, detector, own_crs if crs is None else crs, hours, n_occasions)
+
+
+def searches_table(source: Any) -> Any:
+    """Searches of one or several surveys as a table of vertices or a geodata frame.
+
+    Parameters
+    ----------
+    source : CSV file, DataFrame, GeoDataFrame or file of geodata
+
+    Returns
+    -------
+    DataFrame or GeoDataFrame
+    """
     if isinstance(source, str | Path) and Path(source).suffix.lower() in GEODATA:
         import geopandas
 
         if not Path(source).is_file():
             raise DataError(f"There is no searches file {str(source)!r}.")
-        frame = geopandas.read_file(source)
-    if hasattr(frame, "geometry") and hasattr(frame, "crs"):
-        ids, shapes, covariates = _geodata(one_survey(frame, survey, survey_column, "searches"))
-        crs = frame.crs if crs is None else crs
-    else:
-        with naming(source, "searches"):
-            rows = one_survey(
-                read_text_table(source, "searches"), survey, survey_column, "searches"
-            )
-            ids, shapes, covariates = _vertices(rows, detector)
+        return geopandas.read_file(source)
+    if is_geodata(source):
+        return source
+    with naming(source, "searches"):
+        return read_text_table(source, "searches")
+
+
+def is_geodata(frame: Any) -> bool:
+    """Whether a table has geometries of its own."""
+    return hasattr(frame, "geometry") and hasattr(frame, "crs")
+
+
+def searches_of(
+    rows: Any,
+    detector: str | None,
+    crs: CRSLike | None,
+    effort: pd.DataFrame | None,
+    n_occasions: int | None,
+) -> TrapArray:
+    """Searches of one survey from its rows.
+
+    Parameters
+    ----------
+    rows : DataFrame or GeoDataFrame
+    detector : str or None
+        What the vertices of a table make.
+    crs : anything pyproj understands, or None
+    effort : DataFrame or None
+        Columns search_id, occasion, effort.
+    n_occasions : int or None
+
+    Returns
+    -------
+    TrapArray
+    """
+    parts = _geodata(rows) if is_geodata(rows) else _vertices(rows, detector)
+    ids, shapes, covariates = parts
     hours = None
     if effort is not None:
-        with naming(effort, "effort"):
-            table = read_text_table(effort, "effort").rename(columns={"search_id": "trap_id"})
-            hours = effort_of(one_survey(table, survey, survey_column, "effort"), ids, n_occasions)
+        hours = effort_of(effort.rename(columns={"search_id": "trap_id"}), ids, n_occasions)
     return TrapArray.from_searches(
         shapes, ids=ids, effort=hours, n_occasions=n_occasions, covariates=covariates, crs=crs
     )

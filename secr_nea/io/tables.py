@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from secr_nea._typing import CRSLike
 from secr_nea.captures import CaptureHistory
-from secr_nea.io.csv_text import Table, naming, read_text_table
+from secr_nea.io.csv_text import Columns, Table, naming, read_text_table
+from secr_nea.io.detectors import TrapReading, study_detectors
 from secr_nea.io.matching import (
     MaskSource,
     are_shared,
@@ -18,10 +20,13 @@ from secr_nea.io.matching import (
     survey_covariates,
     warn_without_detections,
 )
-from secr_nea.io.survey_rows import SESSION, by_survey, captures_of, one_survey, traps_of, typed
+from secr_nea.io.survey_rows import SESSION, captures_of, one_survey, traps_of, typed
 from secr_nea.mask import HabitatMask
 from secr_nea.survey import Survey, as_surveys
 from secr_nea.traps import TrapArray
+
+if TYPE_CHECKING:
+    import geopandas
 
 
 def read_traps(
@@ -35,12 +40,15 @@ def read_traps(
     survey: str | None = None,
     survey_column: str = SESSION,
     varying: Mapping[str, Sequence[str]] | None = None,
+    sheet: str | None = None,
+    columns: Columns = None,
+    decimal: str = ".",
 ) -> TrapArray:
     """Read the traps of one survey.
 
     Parameters
     ----------
-    source : CSV file or DataFrame
+    source : CSV file, Excel workbook (.xlsx) or DataFrame
         Columns trap_id, x, y (metres), covariates; with several surveys also ``survey_column``.
     detector, n_occasions, crs
         As for :class:`TrapArray`.
@@ -57,6 +65,13 @@ def read_traps(
     survey_column : str
     varying : mapping of name to list of columns, one per occasion, optional
         Covariates that change with the occasion.
+    sheet : str, optional
+        Sheet of a workbook; needed where its name does not tell what it holds.
+    columns : mapping of our name to the table's, or "synonyms", optional
+        Where the columns have other names: ``{"trap_id": "Camera ID", "x": "UTM_X"}``, or what
+        `suggest_columns` found. "synonyms" takes these without asking, and warns.
+    decimal : {".", ","}
+        Decimal mark of numbers that are text.
 
     Returns
     -------
@@ -68,7 +83,8 @@ def read_traps(
         Anything that cannot be right, with file and row numbers (1 = first data row).
     """
     with naming(source, "traps"):
-        frame = one_survey(read_text_table(source, "traps"), survey, survey_column, "traps")
+        table = read_text_table(source, "traps", sheet=sheet, columns=columns, decimal=decimal)
+        frame = one_survey(table, survey, survey_column, "traps")
         hours = None
         if effort is not None:
             hours = one_survey(read_text_table(effort, "effort"), survey, survey_column, "effort")
@@ -82,12 +98,15 @@ def read_captures(
     individuals: Table | None = None,
     survey: str | None = None,
     survey_column: str = SESSION,
+    sheet: str | None = None,
+    columns: Columns = None,
+    decimal: str = ".",
 ) -> CaptureHistory:
     """Read the detections of one survey.
 
     Parameters
     ----------
-    source : CSV file or DataFrame
+    source : CSV file, Excel workbook (.xlsx) or DataFrame
         Columns animal_id, trap_id, occasion (1 ... n_occasions; may be absent when there is one),
         optionally count; one row per detection when there is no count. Detections of searches have
         x and y (metres) and need no trap_id: they belong to the search that contains them. A column
@@ -96,7 +115,7 @@ def read_captures(
     traps : TrapArray
     individuals : CSV file or DataFrame, optional
         One row per detected animal: animal_id and covariates such as sex; empty cells are unknown.
-    survey, survey_column
+    survey, survey_column, sheet, columns, decimal
         As for :func:`read_traps`.
 
     Returns
@@ -109,7 +128,8 @@ def read_captures(
         Anything that cannot be right, with file and row numbers (1 = first data row).
     """
     with naming(source, "captures"):
-        frame = one_survey(read_text_table(source, "captures"), survey, survey_column, "captures")
+        table = read_text_table(source, "captures", sheet=sheet, columns=columns, decimal=decimal)
+        frame = one_survey(table, survey, survey_column, "captures")
     animals = None
     if individuals is not None:
         with naming(individuals, "individuals"):
@@ -155,13 +175,15 @@ def read_mask(
 
 def read_surveys(
     *,
-    traps: Table,
+    traps: Table | None = None,
     captures: Table,
     mask: MaskSource,
+    searches: Table | geopandas.GeoDataFrame | None = None,
     detector: str | Sequence[str] = "count",
     crs: CRSLike | None = None,
     effort: Table | None = None,
     effort_column: str | None = None,
+    search_effort: Table | None = None,
     individuals: Table | None = None,
     survey_column: str = SESSION,
     covariates: pd.DataFrame | None = None,
@@ -176,7 +198,13 @@ def read_surveys(
     traps, captures, effort, individuals : CSV file or DataFrame
         As for :func:`read_traps` and :func:`read_captures`, with the column ``survey_column``; when
         the traps table has none there is one survey, called "survey". An individuals table without
-        it lists animals whose ids are the same in all surveys.
+        it lists animals whose ids are the same in all surveys. ``traps`` may be absent where
+        there are searches alone. Detections of searches have x and y.
+    searches : CSV file, DataFrame, GeoDataFrame or file of geodata, optional
+        Searched areas and transects, as for :func:`read_searches`, with ``survey_column`` where
+        the traps table has it; a survey may have traps, searches or both.
+    search_effort : CSV file or DataFrame, optional
+        Long table with search_id, occasion, effort; 1 on every occasion of the traps by default.
     mask : CSV file, DataFrame, HabitatMask, mapping of survey name to HabitatMask, or function of
     the traps
         A table or mask without ``survey_column`` is shared by all surveys.
@@ -191,7 +219,7 @@ def read_surveys(
     Returns
     -------
     tuple of Survey
-        In the order of the traps table.
+        In the order of the traps table; surveys that have only searches come last.
 
     Raises
     ------
@@ -205,31 +233,31 @@ def read_surveys(
     SecrWarning
         A survey without any detection.
     """
-    with naming(traps, "traps"):
-        trap_tables = by_survey(read_text_table(traps, "traps"), survey_column, "traps")
-    named = list(trap_tables)
-    capture_tables = matched(captures, "captures", trap_tables, survey_column)
-    effort_tables = matched(effort, "effort", trap_tables, survey_column)
-    animal_tables = matched(individuals, "individuals", trap_tables, survey_column, shared=True)
-    masks = masks_by_survey(mask, trap_tables, survey_column, crs, spacing)
+    detectors = study_detectors(
+        traps,
+        searches,
+        effort=effort,
+        search_effort=search_effort,
+        survey_column=survey_column,
+        reading=TrapReading(detector, effort_column, varying),
+        crs=crs,
+        n_occasions=n_occasions,
+    )
+    known = detectors.names
+    named = list(known)
+    capture_tables = matched(captures, "captures", known, survey_column)
+    animal_tables = matched(individuals, "individuals", known, survey_column, shared=True)
+    masks = masks_by_survey(mask, known, survey_column, crs, spacing)
     facts = survey_covariates(covariates, named, survey_column)
-    warn_without_detections(named, capture_tables, len(trap_tables) > 1)
+    warn_without_detections(named, capture_tables, len(named) > 1)
     surveys = []
     for name in named:
         told = None if name == "" else name
-        with naming(traps, "traps", told):
-            array = traps_of(
-                trap_tables[name],
-                detector,
-                crs,
-                effort_tables.get(name),
-                effort_column,
-                n_occasions,
-                varying,
-            )
+        array = detectors.of(name)
         frame = capture_tables.get(name)
         if frame is None:
-            frame = pd.DataFrame({"animal_id": [], "occasion": [], "trap_id": []}, dtype=str)
+            columns = ("animal_id", "occasion", "trap_id", "x", "y")
+            frame = pd.DataFrame({name: [] for name in columns}, dtype=str)
         animals = animal_tables.get(name)
         if animals is not None and are_shared(animal_tables, named):
             animals = only_detected(animals, frame)

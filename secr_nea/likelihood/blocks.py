@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
@@ -12,12 +13,23 @@ from secr_nea._kernels.tiles import squared_distances, tile_adjoint, tile_value
 from secr_nea._numba import get_threads, run_tasks
 from secr_nea._typing import FloatArray
 from secr_nea.detection import DetectionFunction
+from secr_nea.likelihood.center_effects import PLAIN, CenterAdjoint, CenterEffects
+from secr_nea.likelihood.separable import (
+    TOLERANCE,
+    PatchAdjoint,
+    PatchSums,
+    Situation,
+    keeps_digits,
+    situation,
+)
 from secr_nea.likelihood.tables import Block
 
 # A tile's hazards (columns x points doubles) should stay in a core's own cache.
 _TILE_NUMBERS = 40_000
 # Below this many hazards and encounters, handing work to a thread costs more than it saves.
 _THREAD_NUMBERS = 200_000
+# The same for the pairs of a patch with what is near it, in the kernels for grids.
+_THREAD_PAIRS = 500
 
 Columns = tuple[FloatArray, ...]
 
@@ -33,11 +45,14 @@ class BlockInput:
         Detection parameters of each hazard column, natural scale.
     log_weight : float64 array, shape (n_points,)
         Logarithm of the expected number of activity centres in each cell.
+    effects : CenterEffects
+        What the place of the activity centre changes: distances, sigma, hazard.
     """
 
     block: Block
     values: Columns
     log_weight: FloatArray
+    effects: CenterEffects = PLAIN
 
 
 @dataclass(frozen=True)
@@ -50,10 +65,13 @@ class BlockSums:
         log sum_m W_m Pr(w_i | x_m), without the constant.
     detected : float64 array, shape (n_undetected_patterns,)
         sum_m W_m p.(x_m) for each pattern that undetected animals may have.
+    situation : Situation, optional
+        What the kernels for grids were given, where they were used.
     """
 
     animal_log: FloatArray
     detected: FloatArray
+    situation: Situation | None = None
 
 
 @dataclass(frozen=True)
@@ -65,10 +83,12 @@ class BlockAdjoint:
     values : tuple of float64 arrays, each (J,)
         To each detection parameter of each hazard column.
     log_weight : float64 array, shape (n_points,)
+    effects : CenterAdjoint
     """
 
     values: Columns
     log_weight: FloatArray
+    effects: CenterAdjoint = field(default_factory=lambda: CenterAdjoint.zeros(PLAIN))
 
 
 Task = tuple[int, int, int, int]
@@ -89,12 +109,32 @@ def _threads(inputs: Sequence[BlockInput]) -> int:
     return max(1, min(get_threads(), work // _THREAD_NUMBERS))
 
 
-def _tile_distances(block: Block, start: int, stop: int) -> FloatArray:
-    """Squared distances from the site of each column to the points of a tile, (J, t), m^2."""
-    d2 = np.empty((len(block.sites), stop - start))
-    squared_distances(block.sites, block.points, start, stop, d2)
+def tile_distances(item: BlockInput, start: int, stop: int) -> FloatArray:
+    """Squared distances from the site of each column to the points of a tile.
+
+    Parameters
+    ----------
+    item : BlockInput
+    start, stop : int
+        First point and end of the tile.
+
+    Returns
+    -------
+    float64 array, shape (J, stop - start), m^2
+    """
+    block = item.block
+    if item.effects.squared is not None:
+        d2 = np.ascontiguousarray(item.effects.squared[:, start:stop])
+    else:
+        d2 = np.empty((len(block.sites), stop - start))
+        squared_distances(block.sites, block.points, start, stop, d2)
     one_to_one = block.n_columns == len(block.sites)
-    return d2 if one_to_one else d2[block.column_site]
+    return item.effects.scaled(d2 if one_to_one else d2[block.column_site], start, stop)
+
+
+def _is_fused(item: BlockInput, function: DetectionFunction) -> bool:
+    """Whether distance and half-normal hazard are computed in one go."""
+    return function.is_fused and item.effects.is_plain
 
 
 def tile_log_hazard(
@@ -114,8 +154,11 @@ def tile_log_hazard(
     float64 array, shape (J, stop - start)
     """
     block = item.block
-    if not function.is_fused:
-        return function.log_hazard(_tile_distances(block, start, stop), *item.values)
+    if not _is_fused(item, function):
+        log_hazard = function.log_hazard(tile_distances(item, start, stop), *item.values)
+        if item.effects.log_hazard is not None:
+            log_hazard += item.effects.log_hazard[start:stop]
+        return log_hazard
     out = np.empty((block.n_columns, stop - start))
     lambda0, sigma = (value[:, 0] for value in item.values)
     half_normal_log_hazard(
@@ -124,18 +167,185 @@ def tile_log_hazard(
     return out
 
 
-def block_sums(inputs: Sequence[BlockInput], function: DetectionFunction) -> list[BlockSums]:
+def block_sums(
+    inputs: Sequence[BlockInput], function: DetectionFunction, tolerance: float = TOLERANCE
+) -> list[BlockSums]:
     """Log probabilities of the animals and expected numbers detected.
 
     Parameters
     ----------
     inputs : sequence of BlockInput
     function : DetectionFunction
+    tolerance : float
+        Far cameras and animals are left out where that changes the sum of all log sums, and that
+        of all expected numbers, by less.
 
     Returns
     -------
     list of BlockSums, one per block
     """
+    found = _grid_sums(inputs, function, tolerance)
+    rest = [b for b, sums in enumerate(found) if sums is None]
+    for b, sums in zip(rest, _tile_sums([inputs[b] for b in rest], function), strict=True):
+        found[b] = sums
+    return [sums for sums in found if sums is not None]
+
+
+def block_adjoint(
+    inputs: Sequence[BlockInput],
+    function: DetectionFunction,
+    sums: Sequence[BlockSums],
+    animal_log: Sequence[FloatArray],
+    undetected_factor: Sequence[FloatArray],
+) -> list[BlockAdjoint]:
+    """Derivatives of sum_i animal_log + sum_u factor_u detected_u to the inputs.
+
+    Parameters
+    ----------
+    inputs : sequence of BlockInput
+    function : DetectionFunction
+    sums : sequence of BlockSums
+        What `block_sums` returned for the same inputs.
+    animal_log : sequence of float64 arrays, each (n_animals,)
+        Log sums of each animal, over all blocks that share it.
+    undetected_factor : sequence of float64 arrays, each (n_undetected_patterns,)
+
+    Returns
+    -------
+    list of BlockAdjoint, one per block
+    """
+    found = _grid_adjoint(inputs, sums, animal_log, undetected_factor)
+    rest = [b for b, adjoint in enumerate(found) if adjoint is None]
+    by_tiles = _tile_adjoint(
+        [inputs[b] for b in rest],
+        function,
+        [animal_log[b] for b in rest],
+        [undetected_factor[b] for b in rest],
+    )
+    for b, adjoint in zip(rest, by_tiles, strict=True):
+        found[b] = adjoint
+    return [adjoint for adjoint in found if adjoint is not None]
+
+
+# --- masks that are grids, half-normal hazards ----------------------------------------------------
+
+
+def is_grid(item: BlockInput, function: DetectionFunction) -> bool:
+    """Whether the kernels for grids apply.
+
+    Parameters
+    ----------
+    item : BlockInput
+    function : DetectionFunction
+
+    Returns
+    -------
+    bool
+        Half-normal hazards, mask points on a grid, and parameters far from over- and underflow.
+    """
+    bounds = ((0.0, 1e100), (1e-3, 1e12))
+    return (
+        _is_fused(item, function)
+        and all(
+            low <= value.min(initial=low) and value.max(initial=low) <= high
+            for value, (low, high) in zip(item.values, bounds, strict=True)
+        )
+        and item.block.separable is not None
+    )
+
+
+def _situations(
+    inputs: Sequence[BlockInput], function: DetectionFunction, tolerance: float
+) -> list[Situation | None]:
+    """Blocks to which the kernels for grids apply, with what is near each patch."""
+    usable = [is_grid(item, function) for item in inputs]
+    size = sum(
+        item.block.n_animals + item.block.n_points * float(np.exp(item.log_weight.max()))
+        for item, use in zip(inputs, usable, strict=True)
+        if use
+    )
+    change = max(tolerance / max(size, 1.0), 1e-100)
+    return [
+        situation(item.block, item.values, item.log_weight, change) if use else None
+        for item, use in zip(inputs, usable, strict=True)
+    ]
+
+
+def _grid_sums(
+    inputs: Sequence[BlockInput], function: DetectionFunction, tolerance: float
+) -> list[BlockSums | None]:
+    """Sums of the blocks to which the kernels for grids apply, None for the others."""
+    situations = _situations(inputs, function, tolerance)
+    rooms = {b: PatchSums.of(given) for b, given in enumerate(situations) if given is not None}
+    _run_patches(situations, lambda b, given, *part: rooms[b].run(given, *part))
+    found: list[BlockSums | None] = [None] * len(inputs)
+    for b, given in enumerate(situations):
+        if given is not None:
+            animal_log, detected = rooms[b].together(given)
+            if keeps_digits(given, animal_log):
+                found[b] = BlockSums(animal_log, detected, given)
+    return found
+
+
+def _grid_adjoint(
+    inputs: Sequence[BlockInput],
+    sums: Sequence[BlockSums],
+    animal_log: Sequence[FloatArray],
+    undetected_factor: Sequence[FloatArray],
+) -> list[BlockAdjoint | None]:
+    """Derivatives of the blocks to which the kernels for grids apply, None for the others."""
+    situations = [part.situation for part in sums]
+    rooms = {
+        b: PatchAdjoint.of(given, animal_log[b], undetected_factor[b])
+        for b, given in enumerate(situations)
+        if given is not None
+    }
+    _run_patches(situations, lambda b, given, *part: rooms[b].run(given, *part))
+    found: list[BlockAdjoint | None] = [None] * len(inputs)
+    for b, given in enumerate(situations):
+        if given is not None:
+            values = rooms[b].together(given, inputs[b].block, inputs[b].values)
+            found[b] = BlockAdjoint(values, rooms[b].d_log_weight)
+    return found
+
+
+def _run_patches(
+    situations: Sequence[Situation | None], run: Callable[[int, Situation, int, int], None]
+) -> None:
+    """Run all patches of all blocks; each thread gets neighbours of about equal total cost."""
+    used = [(b, given) for b, given in enumerate(situations) if given is not None]
+    sizes = [len(given.given.patches.width) for _, given in used]
+    threads = min(get_threads(), sum(given.pairs for _, given in used) // _THREAD_PAIRS)
+    if threads <= 1:
+        for (b, given), size in zip(used, sizes, strict=True):
+            run(b, given, 0, size)
+        return
+    cost = np.cumsum(np.concatenate([given.cost for _, given in used]))
+    cuts = np.searchsorted(cost, cost[-1] * np.arange(1, threads) / threads)
+    edges = np.cumsum([0, *sizes])
+    parts = []
+    for low, high in pairwise([0, *cuts.tolist(), len(cost)]):
+        parts.append(
+            [
+                (b, given, int(max(low - start, 0)), int(min(high, end) - start))
+                for (b, given), start, end in zip(used, edges[:-1], edges[1:], strict=True)
+                if max(low, start) < min(high, end)
+            ]
+        )
+
+    def work(chosen: Sequence[list[tuple[int, Situation, int, int]]]) -> None:
+        for part in chosen:
+            for piece in part:
+                run(*piece)
+
+    run_tasks(work, parts, threads)
+
+
+# --- everything else, tile by tile ----------------------------------------------------------------
+
+
+def _tile_sums(inputs: Sequence[BlockInput], function: DetectionFunction) -> list[BlockSums]:
+    """As `block_sums`, for any detection function and any points."""
     tasks = _tasks(inputs)
     n_tiles = [sum(task[0] == b for task in tasks) for b in range(len(inputs))]
     sizes = [(n, i.block.n_animals) for n, i in zip(n_tiles, inputs, strict=True)]
@@ -173,26 +383,13 @@ def _log_sum(largest: FloatArray, total: FloatArray) -> FloatArray:
         return np.asarray(top + np.log((total * scaled).sum(axis=0)))
 
 
-def block_adjoint(
+def _tile_adjoint(
     inputs: Sequence[BlockInput],
     function: DetectionFunction,
     animal_log: Sequence[FloatArray],
     undetected_factor: Sequence[FloatArray],
 ) -> list[BlockAdjoint]:
-    """Derivatives of sum_i animal_log + sum_u factor_u detected_u to the inputs.
-
-    Parameters
-    ----------
-    inputs : sequence of BlockInput
-    function : DetectionFunction
-    animal_log : sequence of float64 arrays, each (n_animals,)
-        Log sums of each animal, over all blocks that share it.
-    undetected_factor : sequence of float64 arrays, each (n_undetected_patterns,)
-
-    Returns
-    -------
-    list of BlockAdjoint, one per block
-    """
+    """As `block_adjoint`, for any detection function and any points."""
     tasks = _tasks(inputs)
     n_values = len(function.parameters)
     d_weight = [np.empty(item.block.n_points) for item in inputs]
@@ -200,6 +397,7 @@ def block_adjoint(
         np.empty((sum(task[0] == b for task in tasks), n_values, item.block.n_columns))
         for b, item in enumerate(inputs)
     ]
+    d_effects = [CenterAdjoint.zeros(item.effects) for item in inputs]
 
     def work(part: Sequence[Task]) -> None:
         with np.errstate(all="ignore"):
@@ -216,15 +414,22 @@ def block_adjoint(
                     d_log_hazard,
                     d_weight[b][start:stop],
                 )
-                if function.is_fused:
+                if _is_fused(item, function):
                     d_values[b][t] = _half_normal_contract(item, d_log_hazard, log_hazard)
-                else:
-                    slopes = function.slopes(_tile_distances(item.block, start, stop), *item.values)
-                    for v in range(n_values):
-                        d_values[b][t, v] = _contract(d_log_hazard, slopes[v])
+                    continue
+                d2 = tile_distances(item, start, stop)
+                slopes = function.slopes(d2, *item.values)
+                for v in range(n_values):
+                    d_values[b][t, v] = _contract(d_log_hazard, slopes[v])
+                d_effects[b].add_tile(
+                    item.effects, start, stop, d_log_hazard, d2, slopes[-1], item.block.column_site
+                )
 
     run_tasks(work, tasks, _threads(inputs))
-    return [BlockAdjoint(tuple(d_values[b].sum(axis=0)), d_weight[b]) for b in range(len(inputs))]
+    return [
+        BlockAdjoint(tuple(d_values[b].sum(axis=0)), d_weight[b], d_effects[b])
+        for b in range(len(inputs))
+    ]
 
 
 def _contract(d_log_hazard: FloatArray, slope: FloatArray) -> FloatArray:

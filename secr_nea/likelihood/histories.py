@@ -9,7 +9,7 @@ import numpy as np
 from scipy.special import gammaln
 
 from secr_nea._typing import BoolArray, FloatArray, IntArray
-from secr_nea.likelihood.encounters import ENCOUNTERS
+from secr_nea.likelihood.encounters import ENCOUNTERS, exposure_of
 from secr_nea.parameters import sum_by_row
 from secr_nea.responses import animal_state
 from secr_nea.survey import Survey
@@ -69,6 +69,7 @@ def animal_histories(
     """
     captures, traps = survey.captures, survey.traps
     kinds = np.array(traps.detector, dtype=object)
+    exposure = exposure_of(traps.detector, traps.effort)
     edges = np.searchsorted(captures.animal, np.arange(captures.n_animals + 1))
     found = []
     for i in animals:
@@ -91,7 +92,7 @@ def animal_histories(
                 counts=count[is_point],
                 competing=competing,
                 competing_counts=repeats,
-                exposure_change=_moved(traps.effort, own, state),
+                exposure_change=_moved(exposure, own, state),
                 places=np.arange(first, end, dtype=np.int64),
                 place_columns=here[captures.located[first:end] - part.start],
             )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from secr_nea._typing import FloatArray, IntArray
+from secr_nea.likelihood.grid import thinning
 from secr_nea.likelihood.histories import history_constant
 from secr_nea.likelihood.tables import Block, build_block
 from secr_nea.model import Model
@@ -28,6 +29,8 @@ class Population:
         One for each class of animals; classes share the animals whose class is not known.
     density_rows : int64 array, shape (n_points,)
         Distinct row of the density design of each mask point; empty without a density.
+    points : int64 array, shape (n_points,)
+        Which points of the survey's mask they are.
     n_by_pattern : float64 array, shape (n_patterns,)
         Animals with each combination of covariates.
     n_animals : int
@@ -41,16 +44,19 @@ class Population:
     classes: tuple[int, ...]
     blocks: tuple[Block, ...]
     density_rows: IntArray
+    points: IntArray
     n_by_pattern: FloatArray
     n_animals: int
     constant: float
 
     def thinned(self, every: int) -> Population:
-        """The same animals over every so many-th mask point."""
+        """The same animals over about every so many-th mask point."""
+        kept = thinning(self.blocks[0].points, every)
         return replace(
             self,
-            blocks=tuple(block.thinned(every) for block in self.blocks),
-            density_rows=self.density_rows[::every],
+            blocks=tuple(block.thinned(kept) for block in self.blocks),
+            density_rows=self.density_rows[kept] if len(self.density_rows) else self.density_rows,
+            points=self.points[kept],
         )
 
     def animal_log(self, block_logs: list[FloatArray]) -> FloatArray:
@@ -130,6 +136,7 @@ def _population(model: Model, b: int, g: int, density_rows: IntArray) -> Populat
         classes=classes,
         blocks=tuple(blocks),
         density_rows=density_rows,
+        points=np.arange(model.surveys[b].mask.n_points),
         n_by_pattern=np.bincount(own.pattern_of[members], minlength=len(own.patterns)).astype(
             np.float64
         ),

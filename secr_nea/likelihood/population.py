@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -110,6 +111,33 @@ def conditional_term(
     del expected
     value = gammaln(n_animals.sum() + 1.0) - float((n_animals * np.log(detected)).sum())
     return PopulationTerm(float(value), -n_animals / detected, 0.0)
+
+
+def relative_terms(
+    n_animals: Sequence[FloatArray], detected: Sequence[FloatArray]
+) -> list[PopulationTerm]:
+    """Given the animals detected in all populations together: minus n_u log E_u.
+
+    E_u = sum over populations of sum D a p_u, with relative density D: where an animal lives, and
+    in which survey or group, is explained by D; how many animals there are is not.
+
+    Parameters
+    ----------
+    n_animals, detected : sequences of float64 arrays, each (n_patterns,)
+        Of each population; the combinations of covariates are the same in all.
+
+    Returns
+    -------
+    list of PopulationTerm
+        One for each population; the first has the value, with log n!, so that it is that of R's
+        secr with ``CL = TRUE`` and covariates of density.
+    """
+    number = np.sum(n_animals, axis=0)
+    expected = np.sum(detected, axis=0)
+    value = gammaln(number.sum() + 1.0) - float((number * np.log(expected)).sum())
+    slope = -number / expected
+    first = PopulationTerm(float(value), slope, 0.0)
+    return [first, *(PopulationTerm(0.0, slope, 0.0) for _ in detected[1:])]
 
 
 POPULATION_TERMS = {

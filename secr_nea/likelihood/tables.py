@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
 from secr_nea._kernels.tiles import Tables
 from secr_nea._typing import FloatArray, IntArray
+from secr_nea.likelihood.encounters import exposure_of
 from secr_nea.likelihood.histories import History, animal_histories
+from secr_nea.likelihood.separable import Separable, separable_of
 from secr_nea.likelihood.sites import spread_over_searches
 from secr_nea.parameters import Parameter, sum_by_row
 from secr_nea.survey import Survey
@@ -30,20 +33,26 @@ class Block:
         Site of each hazard column.
     column_row : int64 array, shape (J,)
         Row of the model's detection values that each column uses.
+    column_kind : int64 array, shape (J,)
+        Columns of one kind have equal parameters, whatever these are, but for the amplitude.
     points : float64 array, shape (2, n_points), metres
         Mask points, coordinates first.
     cell_area : float, km2
     animals : int64 array, shape (n_animals,)
         Which animals of the survey, in the order of the tables.
+    capped_effort : float64 array, shape (J,)
+        Effort of each column at a capped detector, 0 at others.
     """
 
     tables: Tables
     sites: FloatArray
     column_site: IntArray
     column_row: IntArray
+    column_kind: IntArray
     points: FloatArray
     cell_area: float
     animals: IntArray
+    capped_effort: FloatArray
 
     @property
     def n_animals(self) -> int:
@@ -59,6 +68,11 @@ class Block:
     def n_points(self) -> int:
         """Number of mask points."""
         return int(self.points.shape[1])
+
+    @cached_property
+    def separable(self) -> Separable | None:
+        """The block as the kernels for grids need it; None where the points are not on a grid."""
+        return separable_of(self)
 
     def without_animals(self, xy: FloatArray | None = None) -> Block:
         """The same detectors and effort over other points, with nothing detected.
@@ -94,18 +108,18 @@ class Block:
         points = self.points if xy is None else np.ascontiguousarray(np.asarray(xy).T)
         return replace(self, tables=tables, points=points, animals=_NO_INDEX)
 
-    def thinned(self, every: int) -> Block:
-        """The same data over every so many-th point, each standing for a larger cell.
+    def thinned(self, kept: IntArray) -> Block:
+        """The same data over some of the points, each standing for a larger cell.
 
         Parameters
         ----------
-        every : int
+        kept : int64 array, shape (n_kept,)
 
         Returns
         -------
         Block
         """
-        points = np.ascontiguousarray(self.points[:, ::every])
+        points = np.ascontiguousarray(self.points[:, kept])
         larger = self.cell_area * self.n_points / points.shape[1]
         return replace(self, points=points, cell_area=larger)
 
@@ -146,7 +160,8 @@ def build_block(
     -------
     Block
     """
-    column, column_trap, column_row = _columns(rows, parameters)
+    capped_effort = _capped_effort(survey)
+    column, column_trap, column_row, column_effort = _columns(rows, parameters, capped_effort)
     plain = animal_histories(survey, column, animals, pattern_of, response)
     sites, histories = spread_over_searches(survey, column_trap, plain, smallest_sigma)
     naive = [
@@ -187,20 +202,33 @@ def build_block(
         sites=np.ascontiguousarray(sites.xy),
         column_site=sites.site,
         column_row=column_row[sites.parent],
+        column_kind=_kinds(column_row, parameters[1:])[sites.parent],
         points=np.ascontiguousarray(survey.mask.xy.T),
         cell_area=survey.mask.cell_area,
         animals=np.asarray(animals[order], dtype=np.int64),
+        capped_effort=column_effort[sites.parent],
     )
 
 
+def _capped_effort(survey: Survey) -> FloatArray:
+    """Effort at capped detectors, (n_traps, n_occasions); 0 at others."""
+    capped = np.array([word == "capped" for word in survey.traps.detector])
+    return np.where(capped[:, None], survey.traps.effort, 0.0)
+
+
 def _columns(
-    rows: IntArray, parameters: Sequence[Parameter]
-) -> tuple[IntArray, IntArray, IntArray]:
-    """Hazard column of each place in ``rows``, and the trap and data row of each column."""
+    rows: IntArray, parameters: Sequence[Parameter], capped_effort: FloatArray
+) -> tuple[IntArray, IntArray, IntArray, FloatArray]:
+    """Hazard column of each place in ``rows``; trap, data row and capped effort of each column."""
     constant = rows.strides[-1] == 0 or bool((rows == rows[..., :1]).all())
+    constant &= bool((capped_effort == capped_effort[:, :1]).all())
     used = rows[..., :1] if constant else rows
-    flat = used.reshape(-1)
+    efforts = np.broadcast_to(capped_effort[:, :1] if constant else capped_effort, used.shape)
+    flat, efforts = used.reshape(-1), efforts.reshape(-1)
     key = np.broadcast_to(np.arange(rows.shape[2])[:, None], used.shape).reshape(-1)
+    if capped_effort.any():
+        distinct, which = np.unique(efforts, return_inverse=True)
+        key = key * len(distinct) + which.reshape(-1)
     for parameter in parameters:
         key = np.unique(
             key.astype(np.int64) * len(parameter.rows) + parameter.row_of[flat],
@@ -209,12 +237,27 @@ def _columns(
     _, first = np.unique(key, return_index=True)
     site = np.broadcast_to(np.arange(rows.shape[2])[:, None], used.shape).reshape(-1)[first]
     column = np.broadcast_to(key.reshape(used.shape), rows.shape)
-    return column.astype(np.int64), site.astype(np.int64), flat[first].astype(np.int64)
+    return (
+        column.astype(np.int64),
+        site.astype(np.int64),
+        flat[first].astype(np.int64),
+        efforts[first],
+    )
+
+
+def _kinds(column_row: IntArray, parameters: Sequence[Parameter]) -> IntArray:
+    """Number of each distinct combination of parameters that columns have."""
+    key = np.zeros(len(column_row), dtype=np.int64)
+    for parameter in parameters:
+        whole = key * len(parameter.rows) + parameter.row_of[column_row]
+        key = np.unique(whole, return_inverse=True)[1].reshape(-1).astype(np.int64)
+    return key
 
 
 def _exposure(survey: Survey, column: IntArray, n_columns: int) -> FloatArray:
-    """Effort in each column of an animal for which ``column`` (n_traps, n_occasions) holds."""
-    return sum_by_row(column.reshape(-1), survey.traps.effort.reshape(-1), n_columns)
+    """Exposure in each column of an animal for which ``column`` (n_traps, n_occasions) holds."""
+    exposure = exposure_of(survey.traps.detector, survey.traps.effort)
+    return sum_by_row(column.reshape(-1), exposure.reshape(-1), n_columns)
 
 
 class _Rows:

@@ -12,7 +12,10 @@ from secr_nea._typing import FloatArray
 from secr_nea.diagnosis import FLAT_SE
 from secr_nea.errors import DataError
 from secr_nea.estimate import Estimate, z_value
-from secr_nea.units import M2_PER_KM2
+from secr_nea.likelihood import likelihood_of
+from secr_nea.likelihood.points import mean_log_factors
+from secr_nea.model import Model
+from secr_nea.units import M2_PER_KM2, SIGMA_AT_UNIT_DENSITY
 
 MOST_CURVES = 6
 _STEP = 1e-5
@@ -125,6 +128,8 @@ def _standard_deviation(estimate: Estimate, row: pd.DataFrame, distance: FloatAr
     beta = estimate.coefficients
     used = [p.slice for p in estimate.model.detection_parameters]
     positions = [k for part in used for k in range(part.start, part.stop)]
+    if estimate.model.location_effects is not None:
+        positions = list(range(len(beta)))
     gradient = np.zeros((len(distance), len(beta)))
     for k in positions:
         ends = []
@@ -152,9 +157,28 @@ def _log_hazard(
         else:
             predictor = parameter.design.apply(row) @ coefficients[parameter.slice]
             values.append(parameter.link.inverse(predictor))
+    log_sigma, log_factor = mean_log_factors(likelihood_of(model), coefficients)
+    if "sigmak" in model.parameters:
+        values[1] = values[1] * SIGMA_AT_UNIT_DENSITY
     if "a0" in model.parameters:
         rate = values[0] * M2_PER_KM2 / (2.0 * np.pi * values[1] ** 2)
         values[0] = rate if model.detection.is_hazard else -np.expm1(-rate)
+    if model.detection_design.area is not None:
+        values[0] = _amplitude_of_area(model, row, values)
     columns = [np.reshape(value, (1, 1)) for value in values]
+    scaled = np.atleast_2d(distance**2) * np.exp(-2.0 * log_sigma)
     with np.errstate(divide="ignore"):
-        return np.asarray(model.detection.log_hazard(np.atleast_2d(distance**2), *columns)[0])
+        return np.asarray(model.detection.log_hazard(scaled, *columns)[0] + log_factor)
+
+
+def _amplitude_of_area(model: Model, row: pd.DataFrame, values: list[FloatArray]) -> FloatArray:
+    """Amplitude from esa in the survey of the row, with this sigma at all of its traps."""
+    frame = model.detection_rows.frame
+    alike = np.ones(len(frame), dtype=bool)
+    for name, column in frame.items():
+        if isinstance(column.dtype, pd.CategoricalDtype):
+            alike &= (column == row[name].iloc[0]).to_numpy(dtype=bool)
+    first = int(np.argmax(alike))
+    area, *shapes = [np.full(len(frame), float(np.ravel(value)[0])) for value in values]
+    assert model.detection_design.area is not None
+    return model.detection_design.area.amplitudes(area, shapes)[first : first + 1]

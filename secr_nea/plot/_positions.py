@@ -6,6 +6,9 @@ import numpy as np
 
 from secr_nea._typing import FloatArray
 from secr_nea.captures import CaptureHistory
+from secr_nea.estimate import Estimate
+from secr_nea.inference.activity import activity_center_probabilities
+from secr_nea.likelihood import likelihood_of
 
 
 def mean_positions(captures: CaptureHistory) -> FloatArray:
@@ -35,3 +38,32 @@ def distances_to_mean(captures: CaptureHistory) -> FloatArray:
     apart = at - mean_positions(captures)[animal]
     used = total[animal] > 1
     return np.repeat(np.hypot(apart[:, 0], apart[:, 1])[used], count[used].astype(np.int64))
+
+
+def distances_to_center(estimate: Estimate, b: int) -> FloatArray:
+    """Distance of each detection to the likeliest activity centre, as the model measures it.
+
+    Parameters
+    ----------
+    estimate : Estimate
+        Of a model with a metric of its own.
+    b : int
+        Which survey.
+
+    Returns
+    -------
+    float64 array, shape (n_used,), metres
+        Animals detected once are left out.
+    """
+    likelihood = likelihood_of(estimate.model)
+    captures = estimate.model.surveys[b].captures
+    measured = likelihood.distances.measured(estimate.coefficients, b)
+    assert measured is not None
+    center = np.zeros(captures.n_animals, dtype=np.int64)
+    for p in likelihood.of_survey(b):
+        members = likelihood.populations[p].members
+        center[members] = activity_center_probabilities(estimate, p).argmax(axis=1)
+    total = np.bincount(captures.animal, weights=captures.count, minlength=captures.n_animals)
+    used = total[captures.animal] > 1
+    distance = measured.distance[captures.trap, center[captures.animal]]
+    return np.repeat(distance[used], captures.count[used].astype(np.int64))

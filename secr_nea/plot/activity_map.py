@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from secr_nea._typing import FloatArray
+from secr_nea.errors import DataError
 from secr_nea.estimate import Estimate
 from secr_nea.inference import activity_center as activity_center_surface
+from secr_nea.inference import activity_centers as activity_center_surfaces
+from secr_nea.inference.activity import NO_DENSITY_MAP
 from secr_nea.inference.detectability import survey_index
 from secr_nea.plot._colours import CATEGORIES, DENSITY_MAP, INK
 from secr_nea.plot._legend import add_section, line, marker, round_values, show_legend
@@ -181,3 +184,91 @@ def _explain(ax: Axes, count: FloatArray) -> None:
         ],
     )
     show_legend(ax)
+
+
+def activity_centers(
+    fit: Estimate,
+    *,
+    survey: str | None = None,
+    share: float = 0.5,
+    warning: bool = True,
+    ax: Axes | None = None,
+    legend: bool = True,
+    coordinates: bool = False,
+    title: str | None = None,
+) -> Axes:
+    """Map of where the detected animals live, all together: **no map of density**.
+
+    Parameters
+    ----------
+    fit : FitResult
+    survey : str, optional
+        Name of the survey, needed when there are several.
+    share : float
+        The smallest region that holds this share of each animal's probability is outlined.
+    warning : bool
+        Whether to write below the map what it is not.
+    ax : Axes, optional
+        Where to draw; new axes by default.
+    legend : bool
+        Whether to explain colours and contours.
+    coordinates : bool
+        Easting and northing at the edges instead of a scale bar; by default the picture gives away
+        no positions.
+    title : str, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        In metres.
+
+    Raises
+    ------
+    DataError
+        If the survey is not named, or the share is not between 0 and 1.
+
+    Examples
+    --------
+    >>> import secr_nea as sn
+    >>> ax = sn.plot.activity_centers(sn.fit(sn.datasets.sailugem(), progress=False))
+    """
+    if not 0.0 < share < 1.0:
+        raise DataError(f"share must lie between 0 and 1; got {share!r}.")
+    item = fit.model.surveys[survey_index(fit, survey)]
+    surfaces = activity_center_surfaces(fit, survey=survey)
+    ax = map_axes(ax, item.mask.extent)
+    spacing = item.mask.spacing
+    image = draw_cells(ax, surfaces["total"], spacing, cmap=DENSITY_MAP, vmin=0.0)
+    for animal in surfaces["animal"].to_numpy():
+        one = surfaces["probability"].sel(animal=animal)
+        _outline_share(ax, one, spacing, share)
+    draw_traps(ax, item.traps, legend=legend)
+    if legend:
+        add_section(
+            ax, "", [line(f"{100.0 * share:g} % region of an animal", color="#9a9a9a", lw=1.0)]
+        )
+        show_legend(ax)
+        label = f"Detected animals per cell of {item.mask.cell_area:.3g} km² (no map of density)"
+        colour_bar(ax, image, label, coordinates=coordinates)
+    if warning:
+        _write_below(ax, NO_DENSITY_MAP)
+    return finish_map(ax, coordinates=coordinates, title=title)
+
+
+def _outline_share(ax: Axes, surface: xarray.DataArray, spacing: float, share: float) -> None:
+    values = np.pad(np.nan_to_num(surface.to_numpy()), 1)
+    x, y = surface["x"].to_numpy(), surface["y"].to_numpy()
+    x = np.concatenate([[x[0] - spacing], x, [x[-1] + spacing]])
+    y = np.concatenate([[y[0] + spacing], y, [y[-1] - spacing]])
+    ax.contour(x, y, values, [lowest_inside(values, share)], colors="white", linewidths=0.7)
+
+
+def _write_below(ax: Axes, text: str) -> None:
+    """A remark under everything else in the figure."""
+    import textwrap
+
+    figure = ax.get_figure(root=True)
+    if figure is not None:
+        figure.supxlabel(
+            textwrap.fill(text, 96), fontsize="x-small", color="#555555", x=0.02, ha="left"
+        )

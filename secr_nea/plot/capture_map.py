@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from secr_nea import _checks
-from secr_nea._typing import FloatArray
+from secr_nea._typing import FloatArray, IntArray
 from secr_nea.captures import CaptureHistory
 from secr_nea.errors import DataError
 from secr_nea.plot._colours import CATEGORIES, INK, Colouring, colouring, spread_colours
@@ -80,7 +80,7 @@ def captures(
     draw_traps(ax, history.traps, legend=legend)
     if history.n_animals:
         animal, trap, count = _visits(history)
-        at = history.traps.xy[trap] + _aside(trap, history, extent)
+        at = history.traps.xy[trap] + aside(trap, history, extent)
         located = history.located
         animal = np.concatenate([animal, history.animal[located]])
         at = np.concatenate([at, history.positions])
@@ -140,8 +140,8 @@ def _visits(history: CaptureHistory) -> tuple[FloatArray, ...]:
     return tuple(visits[name].to_numpy() for name in ("animal", "trap", "count"))
 
 
-def _aside(
-    trap: FloatArray, history: CaptureHistory, extent: tuple[float, float, float, float]
+def aside(
+    trap: IntArray | FloatArray, history: CaptureHistory, extent: tuple[float, float, float, float]
 ) -> FloatArray:
     """How far each marker is moved from its trap, metres: only where animals share a trap."""
     spacing = history.traps.spacing

@@ -10,10 +10,10 @@ from secr_nea._typing import FloatArray
 from secr_nea.errors import DataError
 from secr_nea.estimate import Estimate
 from secr_nea.inference.detectability import survey_index
-from secr_nea.inference.mask_check import typical_sigma
+from secr_nea.inference.mask_check import metric_sigma
 from secr_nea.plot._colours import CATEGORIES
 from secr_nea.plot._curves import Curve, detection_curves
-from secr_nea.plot._positions import distances_to_mean
+from secr_nea.plot._positions import distances_to_center, distances_to_mean
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,7 +41,8 @@ def detection(
     Covariates that are numbers are held at their mean; each level of a factor has its curve, up to
     six. The grey bars count detections by their distance to the mean position of the animal's
     detections, a stand-in for the unknown activity centre that is too short for animals with few
-    detections; animals detected once are left out. They are no estimate of the curve: there is more
+    detections (with a metric other than straight distance: to its likeliest activity centre);
+    animals detected once are left out. They are no estimate of the curve: there is more
     room at larger distances.
 
     Parameters
@@ -93,9 +94,11 @@ def detection(
     _set_height(ax, curves, name)
     ax.set_xlim(0.0, distance[-1] / 1000.0)
     label = "Detections" if name == "hazard" else "Probability of detection"
-    ax.set(xlabel="Distance (km)", ylabel=f"{label} per {per}")
+    metric = fit.model.metric
+    measured = "Distance" if metric is None else metric.name.capitalize()
+    ax.set(xlabel=f"{measured} (km)", ylabel=f"{label} per {per}")
     if distances and len(observed):
-        _count_behind(ax, observed / 1000.0)
+        _count_behind(ax, observed / 1000.0, "mean position" if metric is None else "centre")
     if legend and factors:
         ax.legend(title=", ".join(factors).capitalize(), frameon=False, alignment="left")
     if title is not None:
@@ -112,8 +115,15 @@ def _quantity(fit: Estimate, what: str | None) -> str:
 
 
 def _observed(fit: Estimate, survey: str | None) -> FloatArray:
-    """Distances of detections to the animals' mean positions, metres."""
+    """Distances of detections to the animals' mean positions, metres.
+
+    Where distances are not straight a mean position has none; then they are measured from the
+    animal's likeliest activity centre.
+    """
     surveys = fit.model.surveys
+    if fit.model.metric is not None:
+        chosen = range(len(surveys)) if survey is None else [survey_index(fit, survey)]
+        return np.concatenate([distances_to_center(fit, b) for b in chosen])
     if survey is not None:
         surveys = (surveys[survey_index(fit, survey)],)
     return np.concatenate([distances_to_mean(item.captures) for item in surveys])
@@ -121,7 +131,7 @@ def _observed(fit: Estimate, survey: str | None) -> FloatArray:
 
 def _farthest(fit: Estimate, observed: FloatArray) -> float:
     """A little farther than any detection, and far enough for the shape to be seen, metres."""
-    return max(1.1 * float(observed.max(initial=0.0)), 3.0 * typical_sigma(fit))
+    return max(1.1 * float(observed.max(initial=0.0)), 3.0 * metric_sigma(fit))
 
 
 def _chart(ax: Axes | None) -> Axes:
@@ -154,7 +164,7 @@ def _set_height(ax: Axes, curves: list[Curve], name: str) -> None:
     ax.set_ylim(0.0, 1.05 * min(max(most, widest), 4.0 * most))
 
 
-def _count_behind(ax: Axes, kilometres: FloatArray) -> None:
+def _count_behind(ax: Axes, kilometres: FloatArray, origin: str) -> None:
     """Histogram on an axis of its own, in the lower third, behind the curves."""
     from matplotlib.ticker import MaxNLocator
 
@@ -167,9 +177,8 @@ def _count_behind(ax: Axes, kilometres: FloatArray) -> None:
     bars.set_ylim(0.0, 3.0 * most)
     ticks = np.asarray(MaxNLocator(3, steps=[1, 2, 5, 10], integer=True).tick_values(0.0, most))
     bars.set_yticks([float(tick) for tick in ticks if 0.0 <= tick <= most])
-    bars.set_ylabel(
-        "Detections, distance to the\nanimal's mean position", color=_BAR_TEXT, y=0.0, ha="left"
-    )
+    label = f"Detections, distance to the\nanimal's {origin}"
+    bars.set_ylabel(label, color=_BAR_TEXT, y=0.0, ha="left")
     bars.tick_params(axis="y", colors=_BAR_TEXT, length=3)
     bars.spines[["top", "left", "bottom"]].set_visible(False)
     bars.spines["right"].set(color=_BAR_TEXT, bounds=(0.0, most))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from html import escape
 from importlib import resources
@@ -13,10 +13,13 @@ import pandas as pd
 from secr_nea import inference
 from secr_nea.estimate import Estimate
 from secr_nea.inference.mask_check import typical_sigma
+from secr_nea.inference.minimum_count import minimum_count
 from secr_nea.inference.regions import WHOLE
+from secr_nea.report.contents import Contents
 from secr_nea.report.pictures import Picture
 from secr_nea.report.tables import (
     abundance_shown,
+    any_shown,
     coefficients_shown,
     data_summary,
     mask_shown,
@@ -25,9 +28,15 @@ from secr_nea.report.tables import (
 )
 from secr_nea.report.words import REFERENCES, method_paragraph, software
 from secr_nea.results_text import rounded
+from secr_nea.transboundary import Transboundary
 
 TEXT_COLUMNS = {"survey", "group", "region", "parameter", "at", "unit", "coefficient", "adequate"}
 MOST_CARDS = 6
+
+NEXT_HINT = (
+    "A rough guide: animals are taken to be alike, and the relative error of density to be 1 / "
+    "sqrt(min(animals, recaptures)). Simulate the plan that you choose."
+)
 
 ABUNDANCE_HINT = (
     "D: animals per 100 km2. Expected N: what the density surface promises for the area, also in "
@@ -37,13 +46,12 @@ ABUNDANCE_HINT = (
 
 
 def page(
-    estimate: Estimate,
+    given: Contents,
     abundance: pd.DataFrame | None,
     drawn: Sequence[Picture],
     *,
     title: str,
     note: str | None,
-    level: float,
     files: Iterable[str],
     day: date,
 ) -> str:
@@ -51,14 +59,12 @@ def page(
 
     Parameters
     ----------
-    estimate : Estimate
+    given : Contents
     abundance : DataFrame or None
-        Surveys and regions, as from `density_by_survey`; None when the fit did not converge.
+        Surveys and regions, as from `density_by_survey`; None when the fit did not earn numbers.
     drawn : sequence of Picture
     title : str
     note : str or None
-    level : float
-        Confidence level.
     files : iterable of str
         Names of the files beside the page.
     day : datetime.date
@@ -69,30 +75,67 @@ def page(
     str
         HTML with styles and pictures inside; all text escaped.
     """
-    sections = [f'<div class="columns">{_data(estimate)}{_model(estimate)}</div>']
-    if len(estimate.model.surveys) > 1:
-        sections = [_data(estimate), _model(estimate)]
-    if abundance is not None:
-        sections += [
-            _estimates(estimate, level),
-            _section("Abundance", _table(abundance_shown(abundance, level)), ABUNDANCE_HINT),
-        ]
-    sections.append(_maps(drawn))
-    if abundance is not None:
-        sections += [_detection(drawn), _buffer(estimate, drawn)]
-        sections.append(_methods(estimate, abundance, level))
-    sections.append(_origin(estimate, files))
     versions = software()
+    kind = "Spatially explicit capture-recapture"
     return _template("page.html").substitute(
         title=escape(title),
         style=_template("page.css").template,
-        subtitle=escape(_subtitle(estimate)),
+        kind=kind if not given.public else f"{kind} · public version without positions",
+        subtitle=escape(_subtitle(given.estimate)),
         note="" if note is None else f'<p class="note">{escape(note)}</p>',
-        verdict=_verdict(estimate),
-        cards="" if abundance is None else _cards(estimate, abundance, level),
-        sections="\n".join(sections),
+        verdict=_verdict(given.estimate),
+        cards="" if abundance is None else _cards(given.estimate, abundance, given.level),
+        sections="\n".join(_sections(given, abundance, drawn, files)),
         footer=escape(f"Made on {day.isoformat()} with secr_nea {versions['secr_nea']}."),
     )
+
+
+def _sections(
+    given: Contents,
+    abundance: pd.DataFrame | None,
+    drawn: Sequence[Picture],
+    files: Iterable[str],
+) -> Iterator[str]:
+    """The parts of the page from top to bottom."""
+    estimate, level = given.estimate, given.level
+    data = _data(given, drawn)
+    if len(estimate.model.surveys) > 1:
+        yield data
+        yield _model(estimate)
+    else:
+        yield f'<div class="columns">{data}{_model(estimate)}</div>'
+    yield _section("Captures", _figures(drawn, "data"))
+    if given.models is not None:
+        table = _table(any_shown(given.models))
+        yield _section("Set of models", table, _figures(drawn, "models"))
+    if abundance is None:
+        yield _minimum(given)
+    else:
+        yield _estimates(estimate, level)
+        yield _section("Abundance", _table(abundance_shown(abundance, level)), ABUNDANCE_HINT)
+    if given.border is not None:
+        yield _border(given, given.border, drawn)
+    maps = _figures(drawn, "maps")
+    if maps:
+        yield _section("Maps", maps, "The maps have a scale but no grid coordinates.")
+    if abundance is not None:
+        yield _section("Detection function", _figures(drawn, "detection"))
+        if effects := _figures(drawn, "effects"):
+            yield _section("Effects of covariates", effects)
+    for name, heading in (
+        ("goodness_of_fit", "Goodness of fit"),
+        ("sensitivity", "Sensitivity"),
+    ):
+        table = getattr(given, name)
+        if table is not None:
+            yield _section(heading, _table(any_shown(table)))
+    if abundance is not None:
+        yield _buffer(estimate, drawn)
+        yield _next_survey(given)
+        yield _methods(estimate, abundance, level)
+    if given.ledger is not None:
+        yield _section("Corrections of the data", _table(any_shown(given.ledger)))
+    yield _origin(estimate, files)
 
 
 def _template(name: str) -> Template:
@@ -116,7 +159,7 @@ def _verdict(estimate: Estimate) -> str:
             '<div class="verdict good"><p><b>The fit is at its maximum and no reason for doubt '
             "was found</b> in the data, the mask or the maximisation.</p></div>"
         )
-    kind = "doubt" if estimate.diagnosis.converged else "bad"
+    kind = "bad" if inference.unearned(estimate) else "doubt"
     items = "".join(f"<li>{escape(doubt)}</li>" for doubt in found)
     return f'<div class="verdict {kind}"><p><b>Reasons for doubt</b></p><ul>{items}</ul></div>'
 
@@ -155,8 +198,46 @@ def _card(what: str, unit: str, row: pd.Series, kind: str, level: float) -> str:
     )
 
 
-def _data(estimate: Estimate) -> str:
-    return _section("Data", _facts_table(data_summary(estimate)))
+def _data(given: Contents, drawn: Sequence[Picture]) -> str:
+    return _section("Data", _facts_table(data_summary(given.estimate, public=given.public)))
+
+
+def _minimum(given: Contents) -> str:
+    """What can be reported of data that carry no estimate."""
+    counts = [minimum_count(s, level=given.level) for s in given.estimate.model.surveys]
+    words = "".join(f"<p>{escape(count.sentence)}</p>" for count in counts)
+    lacking = "".join(
+        f"<p>{escape(c.name)}: {escape('; '.join(c.lacking))}.</p>" for c in counts if c.lacking
+    )
+    return _section("What can be reported without an estimate", words, lacking) + _next_survey(
+        given
+    )
+
+
+def _next_survey(given: Contents) -> str:
+    """What another survey may bring."""
+    counts = [minimum_count(s, level=given.level) for s in given.estimate.model.surveys]
+    parts = []
+    for count in counts:
+        heading = f"<h3>{escape(count.name)}</h3>" if len(counts) > 1 else ""
+        parts += [heading, _table(count.shown_plans())]
+    return _section("What the next survey may bring", *parts, NEXT_HINT)
+
+
+def _border(given: Contents, found: Transboundary, drawn: Sequence[Picture]) -> str:
+    """Both sides of the border: sentences, pictures and tables."""
+    items = "".join(f"<li>{escape(line)}</li>" for line in found.sentences)
+    sentences = f"<ul>{items}</ul>"
+    hidden = ("animals", "crossings", "furthest", "concordance") if given.public else ()
+    named = {found.words[f"title {name}"] for name in hidden}
+    if given.public:
+        # sentences name animals and how far from the border they were
+        sentences = ""
+    parts = [sentences, _figures(drawn, "border")]
+    for heading, table in found.shown().items():
+        if heading not in named:
+            parts += [f"<h3>{escape(heading)}</h3>", _table(table, words=True)]
+    return _section("Both sides of the border", *parts)
 
 
 def _model(estimate: Estimate) -> str:
@@ -172,15 +253,6 @@ def _estimates(estimate: Estimate, level: float) -> str:
         "<h3>Coefficients on the link scale</h3>",
         _table(coefficients_shown(estimate, level)),
     )
-
-
-def _maps(drawn: Sequence[Picture]) -> str:
-    figures = _figures(drawn, "maps")
-    return _section("Maps", figures, "The maps have a scale but no grid coordinates.")
-
-
-def _detection(drawn: Sequence[Picture]) -> str:
-    return _section("Detection function", _figures(drawn, "detection"))
 
 
 def _buffer(estimate: Estimate, drawn: Sequence[Picture]) -> str:
@@ -228,14 +300,18 @@ def _figures(drawn: Sequence[Picture], section: str) -> str:
 
 
 def _width(picture: Picture, among: int) -> str:
-    """Density and its CV, and several buffer checks, stand side by side; the rest alone."""
-    beside = picture.name.startswith("density") or (picture.section == "buffer" and among > 1)
+    """Charts of the data, effects, maps, and several buffer checks stand side by side."""
+    alone = picture.name.startswith(("operation", "captures", "border_", "mask", "extrapolation"))
+    alone &= not picture.name.startswith("border_shares")
+    together = ("data", "effects", "maps", "border", "buffer")
+    beside = picture.section in together and among > 1 and not alone
     return "" if beside else ' class="whole"'
 
 
-def _table(table: pd.DataFrame) -> str:
+def _table(table: pd.DataFrame, *, words: bool = False) -> str:
     """A table whose numbers are already text; columns of words stand left, numbers right."""
-    kinds = ["" if name in TEXT_COLUMNS else ' class="number"' for name in table.columns]
+    left = {name for name in table.columns if name in TEXT_COLUMNS or _is_text(table[name])}
+    kinds = ["" if words or name in left else ' class="number"' for name in table.columns]
     head = "".join(
         f"<th{kind}>{escape(str(name))}</th>"
         for name, kind in zip(table.columns, kinds, strict=True)
@@ -247,9 +323,23 @@ def _table(table: pd.DataFrame) -> str:
         )
         whole = ' class="whole"' if row.get("region") == WHOLE else ""
         rows.append(f"<tr{whole}>{cells}</tr>")
+    kind = "wide tight" if words else "wide"
     return (
-        f'<div class="wide"><table><thead><tr>{head}</tr></thead>'
+        f'<div class="{kind}"><table><thead><tr>{head}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table></div>"
+    )
+
+
+def _is_text(column: pd.Series) -> bool:
+    """Whether a column holds words rather than numbers."""
+    return bool(
+        column.map(
+            lambda cell: (
+                any(c.isalpha() for c in str(cell))
+                and len(str(cell)) > 3
+                and " to " not in str(cell)
+            )
+        ).any()
     )
 
 

@@ -53,10 +53,11 @@ def plain_values(
         Keys: loglik, npar, aic, aicc, converged, coefficients, real_parameters, surveys,
         diagnosis, data_fingerprint, seconds_fit, n_evaluations, version, model, crs,
         confidence_level, warnings. Densities are animals per 100 km2, areas km2. What is not
-        known is None; so are all standard errors and intervals of a fit that did not converge.
+        known is None; so are densities and numbers, and all standard errors and intervals, of a fit
+        that did not earn them (not converged, not determined, at a boundary).
     """
     diagnosis = estimate.diagnosis
-    known = fitted and diagnosis.converged
+    known = fitted and not inference.unearned(estimate)
     verdict: dict[str, Any] = diagnosis.to_dict() if fitted else {"message": diagnosis.message}
     verdict["converged"] = diagnosis.converged if fitted else None
     values = {
@@ -67,7 +68,7 @@ def plain_values(
         "converged": verdict["converged"],
         "coefficients": _coefficients(estimate, known),
         "real_parameters": _real_parameters(estimate, known, level),
-        "surveys": _surveys(estimate, known, level, variance),
+        "surveys": _surveys(estimate, known, level, variance, shown=known or not fitted),
         "diagnosis": verdict,
         "data_fingerprint": asdict(estimate.fingerprint),
         "seconds_fit": diagnosis.seconds,
@@ -133,16 +134,18 @@ def _row(row: pd.Series, known: bool) -> dict[str, Any]:
 
 
 def _surveys(
-    estimate: Estimate, known: bool, level: float, variance: str
+    estimate: Estimate, known: bool, level: float, variance: str, *, shown: bool
 ) -> dict[str, dict[str, Any]]:
     density = density_by_survey(estimate, level=level, variance=variance)
     areas = inference.effective_sampling_area(estimate, level=level)
     found = {}
     for survey in estimate.model.surveys:
         rows = density[density["survey"] == survey.name]
-        whole = _population(rows.iloc[-1], known)
+        whole = _population(rows.iloc[-1], known, shown)
         if len(rows) > 1:
-            whole["groups"] = {row["group"]: _population(row, known) for _, row in rows.iterrows()}
+            whole["groups"] = {
+                row["group"]: _population(row, known, shown) for _, row in rows.iterrows()
+            }
             del whole["groups"]["all"]
         own = areas.loc[[survey.name]]
         found[survey.name] = {
@@ -161,12 +164,12 @@ def _surveys(
     return found
 
 
-def _population(row: pd.Series, known: bool) -> dict[str, Any]:
-    """Density and numbers of one row of `density_by_survey`."""
-    found: dict[str, Any] = {"density_per_100km2": row["density_per_100km2"]}
+def _population(row: pd.Series, known: bool, shown: bool) -> dict[str, Any]:
+    """Density and numbers of one row of `density_by_survey`; None where they are not to be used."""
+    found: dict[str, Any] = {"density_per_100km2": row["density_per_100km2"] if shown else None}
     found |= {f"density_{end}": row[f"density_{end}"] if known else None for end in UNCERTAINTY[1:]}
     for kind in ("expected", "realised"):
-        found[f"{kind}_n"] = {"estimate": row[f"{kind}_n"]} | {
+        found[f"{kind}_n"] = {"estimate": row[f"{kind}_n"] if shown else None} | {
             part: row[f"{kind}_{part}"] if known else None for part in UNCERTAINTY
         }
     found["realised_n"]["variance"] = row["variance"] if known else "none"

@@ -10,10 +10,11 @@ from scipy.spatial.distance import pdist
 
 from secr_nea import inference
 from secr_nea._crs import describe
+from secr_nea.errors import DataError
 from secr_nea.estimate import Estimate
 from secr_nea.results_text import rounded
 from secr_nea.survey import Survey
-from secr_nea.units import DENSITY_AREA_KM2
+from secr_nea.units import DENSITY_AREA_KM2, square_metres_to_km2
 
 NUMBER_WORDS = {
     "poisson": "Poisson",
@@ -63,12 +64,16 @@ def density_by_survey(
 def _derived(estimate: Estimate, level: float) -> pd.DataFrame:
     """Derived density of the conditional likelihood, and the numbers in the mask it implies."""
     table = inference.derived_density(estimate, level=level)
-    area = np.array([survey.mask.area for survey in estimate.model.surveys])
+    areas = {survey.name: survey.mask.area for survey in estimate.model.surveys}
+    area = table["survey"].map(areas).to_numpy(dtype=np.float64)
+    individuals = estimate.model.individuals
+    group = {"group": table[individuals.variable]} if individuals.grouped else {}
     scale = area / DENSITY_AREA_KM2
     unknown = [f"realised_{part}" for part in ("n", "se", "lower", "upper")]
     return pd.DataFrame(
         {
             "survey": table["survey"],
+            **group,
             "region": "whole mask",
             "area_km2": area,
             "density_per_100km2": table["density_per_100km2"],
@@ -139,11 +144,40 @@ def parameters_shown(estimate: Estimate, level: float) -> pd.DataFrame:
     DataFrame of str
     """
     real = inference.real_parameters(estimate, level=level)
+    if "sigma" in estimate.model.parameters:
+        real = pd.concat([_in_kilometres(real), _ranges(estimate, level)], ignore_index=True)
     shown = _rounded(real, level)
     shown.insert(0, "parameter", real["parameter"])
     shown.insert(1, "at", real["at"])
     shown["unit"] = real["unit"]
     return shown.drop(columns="at") if (shown["at"] == "").all() else shown
+
+
+def _in_kilometres(real: pd.DataFrame) -> pd.DataFrame:
+    """Sigma in km, as people speak of it."""
+    real = real.copy()
+    sigma = real["parameter"] == "sigma"
+    real.loc[sigma, ["estimate", "se", "lower", "upper"]] /= 1000.0
+    real.loc[sigma, "unit"] = "km"
+    return real
+
+
+def _ranges(estimate: Estimate, level: float) -> pd.DataFrame:
+    """Area of the range that holds 95 % of the activity, for each sigma."""
+    areas = inference.range_area(estimate, level=level)
+    # the width of the interval says how many digits the area deserves
+    se = (areas["upper"] - areas["lower"]) / 4.0
+    return pd.DataFrame(
+        {
+            "parameter": "range area (95 %)",
+            "at": areas["at"],
+            "estimate": areas["area_km2"],
+            "se": se,
+            "lower": areas["lower"],
+            "upper": areas["upper"],
+            "unit": "km2, if detection follows use",
+        }
+    )
 
 
 def coefficients_shown(estimate: Estimate, level: float) -> pd.DataFrame:
@@ -178,31 +212,39 @@ def _rounded(table: pd.DataFrame, level: float) -> pd.DataFrame:
     )
 
 
-def data_summary(estimate: Estimate) -> pd.DataFrame:
+def data_summary(estimate: Estimate, *, public: bool = False) -> pd.DataFrame:
     """What was surveyed: one column a survey, one row a fact, as text.
 
     Parameters
     ----------
     estimate : Estimate
+    public : bool
+        Whether to leave out the coordinate reference system.
 
     Returns
     -------
     DataFrame of str
         Index: the facts. No coordinates.
     """
-    return pd.DataFrame({s.name: _facts(s) for s in estimate.model.surveys})
+    facts = pd.DataFrame({s.name: _facts(s) for s in estimate.model.surveys})
+    return facts.drop(index="coordinates") if public else facts
 
 
 def _facts(survey: Survey) -> dict[str, str]:
     captures, traps, mask = survey.captures, survey.traps, survey.mask
     rate = 100.0 * survey.n_detections / traps.total_effort
     moved = longest_moves(survey)
+    hull = _hull_area(survey)
+    sexes = _by_sex(survey)
+    idle = int((traps.effort.sum(axis=1) == 0.0).sum())
     return {
         "detectors": f"{traps.n_traps} ({traps.detector_type})",
+        "detectors that never operated": f"{idle}",
+        "minimum convex polygon of the detectors": f"{hull:,.0f} km2",
         "median distance to the next": f"{traps.spacing / 1000:,.1f} km",
         "occasions": f"{survey.n_occasions}",
         "effort": f"{traps.total_effort:,.6g}",
-        "animals": f"{survey.n_animals}",
+        "animals": f"{survey.n_animals}{sexes}",
         "detections": f"{survey.n_detections:,}",
         "detections per 100 units of effort": rounded(rate, digits=3),
         "detectors with a detection": f"{captures.n_traps_visited}",
@@ -213,6 +255,84 @@ def _facts(survey: Survey) -> dict[str, str]:
         "habitat mask": f"{mask.area:,.0f} km2, {mask.n_points:,} cells of {mask.spacing:,.0f} m",
         "coordinates": describe(survey.crs) if survey.crs is not None else "metres, CRS not given",
     }
+
+
+def _hull_area(survey: Survey) -> float:
+    """Area of the convex polygon around detectors and searches, km2."""
+    import shapely
+
+    parts = [shapely.MultiPoint(survey.traps.xy), *(g for g in survey.traps.searches if g)]
+    return square_metres_to_km2(float(shapely.union_all(parts).convex_hull.area))
+
+
+def _by_sex(survey: Survey) -> str:
+    """Animals by sex, where it is known of any."""
+    if "sex" not in survey.captures.covariates:
+        return ""
+    sex = survey.captures.covariates["sex"].astype(object)
+    numbers = sex.where(sex.notna(), "unknown").astype(str).value_counts().sort_index()
+    return f" ({', '.join(f'{name} {n}' for name, n in numbers.items())})"
+
+
+def table_of(thing: Any, what: str) -> pd.DataFrame:
+    """A table from a DataFrame, or from a result that can be turned into one.
+
+    Parameters
+    ----------
+    thing : DataFrame, or object with ``table()``, ``table`` or ``to_dataframe()``
+    what : str
+        What it is called in messages.
+
+    Returns
+    -------
+    DataFrame
+        Its index as columns, where it has names.
+
+    Raises
+    ------
+    DataError
+        If it cannot be turned into a table.
+    """
+    for name in ("table", "to_dataframe"):
+        if not isinstance(thing, pd.DataFrame) and hasattr(thing, name):
+            found = getattr(thing, name)
+            thing = found() if callable(found) else found
+    if isinstance(thing, pd.Series):
+        thing = thing.to_frame()
+    if not isinstance(thing, pd.DataFrame):
+        raise DataError(
+            f"{what} must be a DataFrame, or a result with table() or to_dataframe(); got "
+            f"{type(thing).__name__}."
+        )
+    return thing.reset_index() if any(name is not None for name in thing.index.names) else thing
+
+
+def any_shown(table: pd.DataFrame) -> pd.DataFrame:
+    """Any table as rounded text.
+
+    Parameters
+    ----------
+    table : DataFrame
+
+    Returns
+    -------
+    DataFrame of str
+    """
+    return pd.DataFrame(
+        {str(name).replace("_", " "): [_cell(v) for v in table[name]] for name in table.columns}
+    )
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, bool | np.bool_):
+        return "yes" if value else "no"
+    if isinstance(value, int | np.integer):
+        return f"{value:,}"
+    if isinstance(value, float | np.floating):
+        return rounded(float(value), digits=4)
+    if isinstance(value, pd.Timestamp):
+        return value.strftime("%Y-%m-%d")
+    return "" if value is None else str(value)
 
 
 def longest_moves(survey: Survey) -> list[float]:

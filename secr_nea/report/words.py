@@ -19,6 +19,7 @@ RECORDS = {
     "count": "counts, Poisson distributed with mean effort x hazard",
     "binary": "detected or not on each occasion, with probability 1 - exp(-effort x hazard)",
     "binomial": "binomial counts whose size is the effort",
+    "capped": "at most one animal a detector and occasion, for which all animals compete",
     "multi": "caught by one of several traps on each occasion, or by none, with competing hazards",
 }
 

@@ -1,0 +1,111 @@
+"""What a report is asked to hold beside the fit, checked once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from secr_nea import inference
+from secr_nea.errors import DataError
+from secr_nea.estimate import Estimate
+from secr_nea.report.tables import table_of
+from secr_nea.transboundary import Transboundary
+
+
+@dataclass(frozen=True, eq=False)
+class Contents:
+    """A fit and everything that is to stand beside it in its report.
+
+    Parameters
+    ----------
+    estimate : Estimate
+    regions : polygons or name of a mask covariate, or None
+    by : str or None
+        Attribute of the polygons with their names.
+    level : float
+        Confidence level.
+    variance : str
+        Of the realised numbers.
+    models, goodness_of_fit, sensitivity, ledger : DataFrame or None
+    border : Transboundary or None
+    detections, operation : DataFrame, path or None
+        Tables with dates.
+    public : bool
+        Whether everything that tells positions is left out.
+    unearned : str
+        Why no number of the fit is shown; empty when they are.
+    """
+
+    estimate: Estimate
+    regions: Any
+    by: str | None
+    level: float
+    variance: str
+    models: pd.DataFrame | None
+    goodness_of_fit: pd.DataFrame | None
+    sensitivity: pd.DataFrame | None
+    ledger: pd.DataFrame | None
+    border: Transboundary | None
+    detections: Any
+    operation: Any
+    public: bool
+    unearned: str
+
+
+def contents_of(
+    estimate: Estimate,
+    *,
+    models: Any,
+    goodness_of_fit: Any,
+    sensitivity: Any,
+    ledger: Any,
+    transboundary: Any,
+    public: bool,
+    **options: Any,
+) -> Contents:
+    """Turn what the user gave into tables.
+
+    Parameters
+    ----------
+    estimate : Estimate
+    models, goodness_of_fit, sensitivity, ledger
+        DataFrames, or results that can be turned into one.
+    transboundary : Transboundary or None
+    public : bool
+        A public report has no ledger: corrections name stations and positions.
+    **options
+        The other fields of `Contents`.
+
+    Returns
+    -------
+    Contents
+
+    Raises
+    ------
+    DataError
+        If something cannot be turned into a table.
+    """
+    if transboundary is not None and not isinstance(transboundary, Transboundary):
+        raise DataError(
+            "transboundary must be the result of fit.transboundary(...); got "
+            f"{type(transboundary).__name__}."
+        )
+    given = {
+        "models": models,
+        "goodness_of_fit": goodness_of_fit,
+        "sensitivity": sensitivity,
+        "ledger": None if public else ledger,
+    }
+    tables: dict[str, Any] = {
+        name: None if thing is None else table_of(thing, name) for name, thing in given.items()
+    }
+    return Contents(
+        estimate=estimate,
+        border=transboundary,
+        public=public,
+        unearned=inference.unearned(estimate),
+        **tables,
+        **options,
+    )
