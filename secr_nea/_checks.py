@@ -71,6 +71,18 @@ def read_only(array: ArrayLike, dtype: Any) -> Any:
     return fresh
 
 
+def restore(thing: Any, state: Mapping[str, Any]) -> None:
+    """Fill an unpickled object; its arrays are read-only again, as pickling forgets that.
+
+    Not for tidiness only: kernels are compiled for read-only and for other arrays apart, and the
+    last digits may differ between the two. Every process must give the same numbers.
+    """
+    for value in state.values():
+        if isinstance(value, np.ndarray):
+            value.setflags(write=False)
+    thing.__dict__.update(state)
+
+
 def numbers(values: ArrayLike, name: str) -> FloatArray:
     """Convert to float64; DataError when a value is not a number.
 

@@ -71,8 +71,8 @@ class CaptureHistory:
     Raises
     ------
     DataError
-        Positions out of range, animals without any detection, doubtful ids, detections where the
-        effort is 0, and counts that the detector cannot give.
+        Positions out of range, animals without detection, doubtful ids, detections where effort is
+        0, counts that the detector cannot give.
 
     Examples
     --------
@@ -337,9 +337,8 @@ class CaptureHistory:
             "trap_id": [self.traps.ids[k] for k in self.trap[row]],
             "count": np.where(is_located, 1, self.count[row]),
         }
-        if self.traps.is_search.any():
-            columns |= {"x": xy[:, 0], "y": xy[:, 1]}
-        return pd.DataFrame(columns)
+        located = {"x": xy[:, 0], "y": xy[:, 1]} if self.traps.is_search.any() else {}
+        return pd.DataFrame(columns | located)
 
     def _rows(self) -> tuple[IntArray, FloatArray]:
         """Record of each row, one for each detection of a search, and where it was."""
@@ -392,6 +391,8 @@ class CaptureHistory:
             name="count",
             attrs={"units": "detections"},
         )
+
+    __setstate__ = _checks.restore
 
     def __len__(self) -> int:
         return self.n_animals

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,8 @@ import pandas as pd
 
 from secr_nea import inference, resampling
 from secr_nea._typing import FloatArray, PathLike
+from secr_nea.design.streams import Seed
+from secr_nea.design.survey_simulation import simulate_survey
 from secr_nea.detection import DetectionFunction
 from secr_nea.distances import Metric
 from secr_nea.errors import ModelError, SecrWarning
@@ -179,7 +181,7 @@ class FitResult(Estimate):
 
     def bootstrap(
         self,
-        what: str | Sequence[str] | Mapping[str, resampling.Derived] = "density",
+        what: str | Sequence[str] | Mapping[str, Callable[[FitResult], float]] = "density",
         *,
         n_replicates: int = 200,
         seed: resampling.Seed = 1,
@@ -192,7 +194,7 @@ class FitResult(Estimate):
         """Estimates of simulated surveys; see `secr_nea.resampling.bootstrap`."""
         return resampling.bootstrap(
             self,
-            what,
+            _of_estimates(what) if isinstance(what, Mapping) else what,
             n_replicates=n_replicates,
             seed=seed,
             newdata=newdata,
@@ -226,6 +228,10 @@ class FitResult(Estimate):
     def sensitivity(self, **scenarios: Any) -> pd.DataFrame:
         """The same model with other masks and data; see `secr_nea.inference.sensitivity`."""
         return inference.sensitivity(self, **scenarios)
+
+    def simulate(self, *, seed: Seed = None) -> Survey | tuple[Survey, ...]:
+        """New surveys from the fitted model; see `secr_nea.design.simulate_survey`."""
+        return simulate_survey(self.model, self.coefficients, seed=seed)
 
     def report(
         self,
@@ -282,6 +288,17 @@ class FitResult(Estimate):
 
     def _repr_html_(self) -> str:
         return result_html(self)
+
+
+def _of_estimates(
+    what: Mapping[str, Callable[[FitResult], float]],
+) -> dict[str, resampling.Derived]:
+    """Functions of a fit as functions of an estimate, which has no methods."""
+
+    def of_estimate(find: Callable[[FitResult], float]) -> resampling.Derived:
+        return lambda estimate: find(FitResult.of(estimate))
+
+    return {name: of_estimate(find) for name, find in what.items()}
 
 
 def fit(

@@ -467,6 +467,8 @@ class HabitatMask(MaskSelection):
         written: xarray.DataArray = raster.rio.write_crs(self.crs)
         return written
 
+    __setstate__ = _checks.restore
+
     def __len__(self) -> int:
         return self.n_points
 

@@ -468,6 +468,8 @@ class TrapArray:
         shapes = [p if g is None else g for p, g in zip(points, self.searches, strict=True)]
         return geopandas.GeoDataFrame(self.to_dataframe(), geometry=shapes, crs=self.crs)
 
+    __setstate__ = _checks.restore
+
     def __len__(self) -> int:
         return self.n_traps
 

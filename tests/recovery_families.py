@@ -31,6 +31,10 @@ PAGE = Path(__file__).resolve().parents[1] / "docs" / "recovery.md"
 BEGIN, END = "<!-- families: begin -->", "<!-- families: end -->"
 SEED = 20_261_121
 N_SURVEYS = 500
+N_OF_SLOW = {"smooth": 200}
+# Beyond Monte Carlo error: penalised intervals hold a curve on average, not at each place, and two
+# latent classes are far from what large samples promise.
+COVERAGE_SLACK = {"smooth": 0.05, "mixture": 0.04}
 SIGMA, SPACING, BUFFER = 2000.0, 1000.0, 8000.0  # metres
 Z = float(stats.norm.ppf(0.975))
 Rows = list[tuple[str, float, float, float, bool]]
@@ -333,9 +337,10 @@ def simulated(key: str, model: sn.Model, truth: dict[str, float], seed: Any) -> 
     return [sn.Survey(captures, mask, name="one")]
 
 
-def run(key: str, n_surveys: int = N_SURVEYS) -> pd.DataFrame:
+def run(key: str, n_surveys: int | None = None) -> pd.DataFrame:
     """All fits of a family: one row for each quantity and simulated survey."""
     family = FAMILIES[key]
+    n_surveys = N_OF_SLOW.get(key, N_SURVEYS) if n_surveys is None else n_surveys
     model, truth = models_of(family)
     seeds = np.random.SeedSequence([SEED, list(FAMILIES).index(key)]).spawn(n_surveys)
     parts = []
@@ -405,11 +410,12 @@ def number(value: float) -> str:
 INTRODUCTION = f"""\
 ## Every family of models
 
-{N_SURVEYS} simulated surveys for each family, small ones: 36 detectors 1.5 sigma apart on a mask of
-cells of half a sigma that ends 4 sigma from them ({SIGMA:,.0f} m is sigma); about fifty animals
-are detected. Coefficients are on their link scale: a bias of 0.01 of a logarithm is 1 %. Means and
-coverage are over the fits that ended at a proper maximum; the share of these is told. Behind ±
-stand Monte Carlo standard errors: coverage of 95 % is met within about ±2 %.
+{N_SURVEYS} simulated surveys for each family ({N_OF_SLOW["smooth"]} for the smooth), small ones:
+36 detectors 1.5 sigma apart ({SIGMA:,.0f} m is sigma) on a mask of cells of half a sigma that ends
+4 sigma from them; about fifty animals are detected. Coefficients are on their link scale: a bias of
+0.01 of a logarithm is 1 %. Means and coverage are over the fits that ended at a proper maximum; the
+share of these is told. Behind ± stand Monte Carlo standard errors: with {N_SURVEYS} surveys a
+coverage of 95 % is met within about ±2 %.
 
 With so few animals an estimate of maximum likelihood has a bias of the order of a tenth of its
 standard error; more is a fault. What is not near zero bias or 95 % is discussed under its table.
@@ -447,7 +453,7 @@ def section() -> str:
         lines += [
             f"### {family.title}",
             "",
-            f"On average {each['n_animals'].mean():.1f} animals and "
+            f"{len(each)} surveys, on average {each['n_animals'].mean():.1f} animals and "
             f"{each['n_detections'].mean():.1f} detections; {100 * each['good'].mean():.1f} % of "
             "the fits ended at a proper maximum.",
             "",

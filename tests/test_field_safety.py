@@ -228,7 +228,7 @@ def usable(tables):
 
 
 FUZZ = settings(
-    max_examples=25,
+    max_examples=12,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 FILES = {

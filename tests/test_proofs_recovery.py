@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import recovery_families
 import tolerances
 from scipy import stats
 
@@ -210,6 +211,33 @@ def test_realised_numbers_of_surveys_that_share_a_density():
     assert coverage_is_nominal(part), f"{part['covered'].mean():.3f}"
 
 
+# --- every family of models ----------------------------------------------------------------------
+
+# Bias of the order 1/n, and of the approximation where there is one, in units of the RMSE.
+SMALL_SAMPLE_BIAS = 0.15
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("key", recovery_families.FAMILIES)
+def test_truth_of_a_family_is_recovered(key):
+    """Bias beyond what so few animals bring is a fault of the model."""
+    frame = recovery_families.kept(key)
+    table = recovery_families.summary(frame)
+    allowed = tolerances.MONTE_CARLO * table["bias_error"] + SMALL_SAMPLE_BIAS * table["rmse"]
+    assert (table["bias"].abs() < allowed).all(), table.to_string()
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("key", recovery_families.FAMILIES)
+def test_intervals_of_a_family_hold_the_truth(key):
+    frame = recovery_families.kept(key)
+    for name, part in frame[frame["good"]].groupby("quantity"):
+        share = part["covered"].mean()
+        error = np.sqrt(0.95 * 0.05 / len(part))
+        slack = recovery_families.COVERAGE_SLACK.get(key, 0.01)
+        assert abs(share - 0.95) < tolerances.MONTE_CARLO * error + slack, f"{name}: {share:.3f}"
+
+
 # --- the page of the documentation ---------------------------------------------------------------
 
 
@@ -281,7 +309,7 @@ def page():
         *lines_of(summary_of(shared_fits())),
         "",
     ]
-    return "\n".join(lines)
+    return "\n".join([*lines, recovery_families.section_of_page(), ""])
 
 
 @pytest.mark.proof

@@ -286,6 +286,11 @@ def test_any_number_can_be_bootstrapped():
         {"animals": lambda fit: fit.fingerprint.n_animals}, n_replicates=12, progress=False
     )
     assert found.estimates["animals"] == example().n_animals
+    method = null_fit().bootstrap(
+        {"N": lambda fit: fit.abundance()["expected_n"].iloc[0]}, n_replicates=3, progress=False
+    )
+    named = null_fit().bootstrap("abundance", n_replicates=3, progress=False)
+    np.testing.assert_allclose(method.values["N"], named.values["abundance"])
     assert found.values["animals"].std() > 0.0
     assert "12 simulated surveys" in repr(found)
 

@@ -112,7 +112,7 @@ def test_other_masks_and_captures():
     )
     assert table.loc["coarse", "mask_points"] == wider.n_points
     assert table.loc["same", "change_percent"] == pytest.approx(0.0, abs=1e-3)
-    thin = table.loc["every 2. row of the mask"]
+    thin = table.loc["cells 2 times as wide"]
     assert abs(thin["change_percent"]) < 10.0
     assert 0.2 * survey.mask.n_points < thin["mask_points"] < 0.3 * survey.mask.n_points
 

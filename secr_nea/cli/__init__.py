@@ -1,4 +1,4 @@
-"""The command line: ``python -m secr_nea estimate ...``, ``check``, ``convert``, ``demo``."""
+"""The command line: ``python -m secr_nea check ...``, ``estimate``, ``design`` and others."""
 
 from secr_nea.cli.commands import app, commands, main
 

@@ -11,14 +11,17 @@ from secr_nea._version import __version__
 from secr_nea.cli.check import check
 from secr_nea.cli.convert import convert
 from secr_nea.cli.demo import demo
+from secr_nea.cli.design import design
 from secr_nea.cli.estimate import estimate
 from secr_nea.cli.messages import one_line
+from secr_nea.cli.simulate import simulate
 from secr_nea.errors import SecrError
+
+COMMANDS = ("estimate", "check", "convert", "design", "simulate", "demo")
 
 GOOD = 0
 BAD_INPUT = 2
 INTERRUPTED = 130
-NAMES = ("estimate", "check", "convert", "demo")
 
 HELP = """Density and abundance from spatial capture-recapture.
 
@@ -31,6 +34,8 @@ commands.command(estimate)
 commands.command(check)
 commands.command(demo)
 commands.command(convert)
+commands.command(design)
+commands.command(simulate)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -53,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             tokens, exit_on_error=False, print_error=False, result_action="return_value"
         )
     except CycloptsError as error:
-        command = f"{tokens[0]} " if tokens and tokens[0] in NAMES else ""
+        command = f"{tokens[0]} " if tokens and tokens[0] in COMMANDS else ""
         return _fail(f"{error} See: python -m secr_nea {command}--help", BAD_INPUT)
     except (SecrError, OSError) as error:
         return _fail(error, BAD_INPUT)

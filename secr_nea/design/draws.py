@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from secr_nea.design.search_draws import check_search_detection, draw_in_search
 from secr_nea.detection import DetectionFunction
 from secr_nea.errors import ModelError
 from secr_nea.traps import TrapArray
+
+Distances: TypeAlias = Callable[[FloatArray, FloatArray], FloatArray]
+"""From places of traps (n_traps, 2) and animals (N, 2) to distances (n_traps, N), metres."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -63,7 +66,12 @@ class Drawn:
     xy: FloatArray
 
 
-def captures_of(population: FloatArray, traps: TrapArray, drawn: Sequence[Drawn]) -> Simulated:
+def captures_of(
+    population: FloatArray,
+    traps: TrapArray,
+    drawn: Sequence[Drawn],
+    ids: Sequence[str] | None = None,
+) -> Simulated:
     """Number the animals that have any record.
 
     Parameters
@@ -71,6 +79,8 @@ def captures_of(population: FloatArray, traps: TrapArray, drawn: Sequence[Drawn]
     population : float64 array, shape (N, 2), metres
     traps : TrapArray
     drawn : sequence of Drawn
+    ids : sequence of str, N names, optional
+        Names of all animals; the detected ones are numbered 1, 2 ... when absent.
 
     Returns
     -------
@@ -86,7 +96,7 @@ def captures_of(population: FloatArray, traps: TrapArray, drawn: Sequence[Drawn]
         trap=trap,
         count=count,
         xy=np.concatenate([part.xy for part in drawn]),
-        animal_ids=[str(i + 1) for i in range(len(detected))],
+        animal_ids=[str(i + 1) if ids is None else ids[detected[i]] for i in range(len(detected))],
     )
     return Simulated(
         captures,
@@ -135,7 +145,7 @@ def draw_records(
         If there are searches and the detection function is not for them.
     """
     check_search_detection(traps, function)
-    d2 = squared_distances(traps, population) if squared is None else squared
+    d2 = squared_distances(traps.xy, population) if squared is None else squared
     factor = np.ones(len(population)) if log_factor is None else np.exp(log_factor)
     detector = np.array(traps.detector)
     before = np.zeros(d2.shape, dtype=bool)
@@ -178,16 +188,38 @@ def draw_records(
         yield Drawn(np.concatenate(records, axis=1).astype(np.int64), np.concatenate(places))
 
 
-def squared_distances(traps: TrapArray, population: FloatArray) -> FloatArray:
-    """Squared straight distances, (n_traps, N), m^2.
+def squared_distances(
+    sites: FloatArray, places: FloatArray, distances: Distances | None = None
+) -> FloatArray:
+    """Squared distances from sites to places, m2.
 
     Parameters
     ----------
-    traps : TrapArray
-    population : float64 array, shape (N, 2), metres
+    sites : float64 array, shape (n_sites, 2), metres
+    places : float64 array, shape (N, 2), metres
+    distances : callable, optional
+        Other distances than straight lines: ``distances(sites, places)``, shape (n_sites, N).
+
+    Returns
+    -------
+    float64 array, shape (n_sites, N)
+
+    Raises
+    ------
+    ModelError
+        If ``distances`` gives another shape, or values that are negative or missing.
     """
-    difference = traps.xy[:, None, :] - population
-    return np.asarray(np.einsum("kia,kia->ki", difference, difference))
+    if distances is None:
+        difference = sites[:, None, :] - places
+        return np.asarray(np.einsum("kia,kia->ki", difference, difference))
+    found = np.asarray(distances(sites, places), dtype=np.float64)
+    wanted = (len(sites), len(places))
+    if found.shape != wanted or not (found >= 0.0).all():
+        raise ModelError(
+            f"distances must give one distance of 0 or more for every trap and place, shape "
+            f"{wanted}; got shape {found.shape}, smallest {found.min(initial=np.inf):g}."
+        )
+    return np.asarray(found**2)
 
 
 def _learned(response: str, before: BoolArray, last: BoolArray) -> BoolArray:

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from secr_nea import _checks
-from secr_nea._typing import FloatArray
-from secr_nea.design.draws import Simulated, captures_of, draw_records
+from secr_nea._typing import FloatArray, IntArray
+from secr_nea.design.animals import Animals, class_positions, places_of
+from secr_nea.design.draws import (
+    Distances,
+    Drawn,
+    Simulated,
+    captures_of,
+    draw_records,
+    squared_distances,
+)
 from secr_nea.design.streams import CAPTURES, POPULATION, Seed, stream
 from secr_nea.detection import DetectionFunction, detection_function
 from secr_nea.errors import DataError, ModelError
@@ -77,7 +87,9 @@ def simulate_captures(
     *,
     detection: str | DetectionFunction = "hazard_half_normal",
     seed: Seed = None,
-    **parameters: ArrayLike,
+    by: str = "sex",
+    distances: Distances | None = None,
+    **parameters: ArrayLike | Mapping[str, ArrayLike],
 ) -> Simulated:
     """Detections of given animals by given traps.
 
@@ -91,8 +103,9 @@ def simulate_captures(
 
     Parameters
     ----------
-    population : array-like, shape (N, 2), metres
-        Activity centres, for example of `simulate_population`.
+    population : Animals, or array-like of shape (N, 2), metres
+        Activity centres, for example of `simulate_population`. The names and covariates of
+        `Animals` are those of the captures.
     traps : TrapArray
         Its detectors (they may differ between traps) and effort are used as they are.
     detection : str or DetectionFunction
@@ -100,9 +113,16 @@ def simulate_captures(
     seed : int, numpy SeedSequence, numpy Generator, or None
         The same int or SeedSequence, animals, traps and parameters give exactly the same
         detections. A Generator moves on from call to call; None differs every time.
+    by : str
+        Covariate of the animals for whose classes parameters may be given.
+    distances : callable, optional
+        Other distances than straight lines, such as least-cost ones: from places of traps
+        (n_traps, 2) and of animals (N, 2) to distances (n_traps, N), metres. Searches always use
+        straight lines.
     **parameters : float, or array-like of shape (n_traps,) or (n_traps, n_occasions)
         Each parameter of the detection function by name: ``lambda0`` or ``g0`` per unit effort,
-        ``sigma`` in metres, ``z``, ``w``. An amplitude of 0 detects nothing.
+        ``sigma`` in metres, ``z``, ``w``. An amplitude of 0 detects nothing. A mapping gives each
+        class of animals its own: ``sigma={"female": 4000, "male": 8000}``.
 
     Returns
     -------
@@ -128,11 +148,29 @@ def simulate_captures(
     True
     """
     function = detection_function(detection)
-    values = _parameter_values(function, traps, parameters)
-    animals = _animals(population)
-    states = tuple(value[None] for value in values)
+    levels = class_levels(parameters)
+    of_classes = [
+        parameter_values(function, traps, of_class(parameters, level))
+        for level in levels or (None,)
+    ]
+    animals = places_of(population)
+    members = [np.arange(len(animals), dtype=np.int64)]
+    if levels:
+        which = class_positions(population, by, levels)
+        members = [np.flatnonzero(which == c) for c in range(len(levels))]
     rng = stream(seed, CAPTURES)
-    return captures_of(animals, traps, list(draw_records(animals, traps, function, states, rng)))
+    drawn: list[Drawn] = []
+    for own, values in zip(members, of_classes, strict=True):
+        states = tuple(value[None] for value in values)
+        squared = squared_distances(traps.xy, animals[own], distances)
+        parts = draw_records(animals[own], traps, function, states, rng, squared=squared)
+        drawn += [replace(part, records=_renumbered(part.records, own)) for part in parts]
+    if not isinstance(population, Animals):
+        return captures_of(animals, traps, drawn)
+    simulated = captures_of(animals, traps, drawn, population.ids)
+    known = population.covariates.iloc[simulated.detected]
+    columns = {str(name): known[name].to_numpy() for name in known}
+    return replace(simulated, captures=simulated.captures.with_covariates(**columns))
 
 
 def checked_density(mask: HabitatMask, density: float | str | ArrayLike) -> FloatArray:
@@ -177,14 +215,36 @@ def _shares(expected: FloatArray) -> FloatArray:
     return np.asarray(expected / total)
 
 
-def _animals(population: ArrayLike) -> FloatArray:
-    if np.shape(population) == (0, 2):
-        empty: FloatArray = _checks.read_only(population, np.float64)
-        return empty
-    return _checks.coordinates(population, "animal")
+def _renumbered(records: IntArray, own: IntArray) -> IntArray:
+    """Records of some animals with the numbers that these have among all."""
+    changed = records.copy()
+    changed[1] = own[records[1]]
+    return changed
 
 
-def _parameter_values(
+def class_levels(parameters: Mapping[str, Any]) -> tuple[str, ...]:
+    """Classes for which any parameter is given; empty when all hold for every animal.
+
+    Raises
+    ------
+    ModelError
+        If parameters are given for different classes.
+    """
+    given = [tuple(map(str, v)) for v in parameters.values() if isinstance(v, Mapping)]
+    if any(set(levels) != set(given[0]) for levels in given):
+        raise ModelError(
+            f"Parameters are given for different classes: {'; '.join(map(_checks.listed, given))}. "
+            "Give each for the same classes, or one number for all."
+        )
+    return given[0] if given else ()
+
+
+def of_class(parameters: Mapping[str, Any], level: str | None) -> dict[str, Any]:
+    """Parameters of one class."""
+    return {n: v[level] if isinstance(v, Mapping) else v for n, v in parameters.items()}
+
+
+def parameter_values(
     function: DetectionFunction, traps: TrapArray, given: Mapping[str, ArrayLike]
 ) -> tuple[FloatArray, ...]:
     """Detection parameters in the order of the function, each (n_traps, n_occasions)."""

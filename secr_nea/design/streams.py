@@ -13,6 +13,9 @@ Seed: TypeAlias = int | np.random.SeedSequence | np.random.Generator | None
 # Streams of one seed for different purposes. Large, so that they never are one of the children
 # (0, 1, 2 ...) that a caller spawns from the same SeedSequence.
 POPULATION, CAPTURES, SURVEYS = 2_000_000_011, 2_000_000_033, 2_000_000_063
+CLASSES, TURNOVER, FAULTS = 2_000_000_083, 2_000_000_087, 2_000_000_089
+STUDIES = 2_000_000_123
+PLACEMENT, LAYOUT, PRECISION = 2_000_000_099, 2_000_000_107, 2_000_000_117
 
 
 def _root(seed: int | np.random.SeedSequence | None, purpose: int) -> np.random.SeedSequence:
@@ -40,6 +43,28 @@ def stream(seed: Seed, purpose: int) -> np.random.Generator:
 
 def streams(seed: Seed, number: int) -> list[np.random.Generator]:
     """Independent streams, the first ones the same however many there are."""
+    return streams_of(seed, SURVEYS, number)
+
+
+def streams_of(seed: Seed, purpose: int, number: int) -> list[np.random.Generator]:
+    """Independent streams of one purpose."""
     if isinstance(seed, np.random.Generator):
         return seed.spawn(number)
-    return [np.random.default_rng(child) for child in _root(seed, SURVEYS).spawn(number)]
+    return [np.random.default_rng(child) for child in _root(seed, purpose).spawn(number)]
+
+
+def child_seed(seed: int | np.random.SeedSequence | None, *place: int) -> np.random.SeedSequence:
+    """The seed of one place in a study, the same whatever else the study holds.
+
+    Parameters
+    ----------
+    seed : int or numpy SeedSequence
+    *place : int
+        Such as number of the scenario and of the replicate.
+
+    Returns
+    -------
+    numpy SeedSequence
+    """
+    root = _root(seed, STUDIES)
+    return np.random.SeedSequence(root.entropy, spawn_key=(*root.spawn_key, *place))

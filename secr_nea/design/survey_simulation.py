@@ -167,7 +167,7 @@ def center_effects(
     effects = likelihood.state(coefficients).inputs[p][0].effects.at(point)
     squared = effects.squared
     if squared is None:
-        squared = squared_distances(survey.traps, centres)
+        squared = squared_distances(survey.traps.xy, centres)
     elif model.metric_design is not None and not model.metric_design.grounds[b].by_cell:
         measured = likelihood.distances.measured(coefficients, b, centres)
         squared = squared if measured is None else measured.squared

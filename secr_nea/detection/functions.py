@@ -53,7 +53,8 @@ class DetectionFunction:
     @property
     def is_fused(self) -> bool:
         """Whether the kernels compute this function straight from coordinates (half-normal)."""
-        return self.is_hazard and self.shape is shapes.HALF_NORMAL
+        # equal, not identical: an unpickled function has a shape of its own
+        return self.is_hazard and self.shape == shapes.HALF_NORMAL
 
     @property
     def formula(self) -> str:

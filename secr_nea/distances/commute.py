@@ -15,6 +15,7 @@ from secr_nea._typing import BoolArray, FloatArray, IntArray
 from secr_nea.distances.friction import AVERAGES, CellGround, FrictionMetric
 from secr_nea.distances.graph import MaskGraph
 from secr_nea.distances.metric import Measured, Values
+from secr_nea.distances.paths import sum_at
 from secr_nea.errors import ModelError
 from secr_nea.mask import HabitatMask
 from secr_nea.traps import TrapArray
@@ -81,13 +82,13 @@ class CommuteGround(CellGround):
                 return ()
             with np.errstate(invalid="ignore"):
                 d_distance = np.where(np.isfinite(distance), 2.0 * distance * d_squared, 0.0)
-            by_source = np.zeros((len(self.sources), self.graph.n_cells))
-            for i, row in zip(self.source_of, d_distance, strict=True):
-                by_source[i] += np.bincount(targets, weights=row, minlength=self.graph.n_cells)
+            n_cells = self.graph.n_cells
+            rows = self.by_source(d_distance)
+            by_source = np.stack([sum_at(targets, row, n_cells) for row in rows])
             d_log = circuit.pull_back(columns, self.sources, by_source)
             if further is not None:
                 own = d_distance.sum(axis=0) * further * friction[targets]
-                d_log += np.bincount(targets, weights=own, minlength=len(d_log))
+                d_log += sum_at(targets, own, len(d_log))
             return (d_log / values[0],)
 
         return Measured(distance**2, pull_back)

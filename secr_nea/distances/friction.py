@@ -191,6 +191,13 @@ class CellGround(Ground):
                 ) from None
         return _beyond_cells(self.graph, np.asarray(xy))
 
+    def by_source(self, d_distance: FloatArray) -> FloatArray:
+        """Sums over the traps that share a cell, (n_sources, n_targets)."""
+        total = np.zeros((len(self.sources), d_distance.shape[1]))
+        for i, row in zip(self.source_of, d_distance, strict=True):
+            total[i] += row
+        return total
+
     def has_way(self, trap: int, other: int) -> bool:
         """Whether two traps are in one connected part of the graph."""
         part = self.graph.components[self.sites[[trap, other]]]

@@ -13,7 +13,7 @@ from secr_nea._typing import FloatArray, IntArray
 from secr_nea.distances.friction import AVERAGES, CellGround, FrictionMetric
 from secr_nea.distances.graph import MaskGraph
 from secr_nea.distances.metric import Measured, Values
-from secr_nea.distances.paths import Network, Paths
+from secr_nea.distances.paths import Network, Paths, sum_at
 from secr_nea.mask import HabitatMask
 from secr_nea.traps import TrapArray
 
@@ -136,12 +136,10 @@ class LeastCostGround(CellGround):
                 return ()
             with np.errstate(invalid="ignore"):
                 d_distance = np.where(np.isfinite(distance), 2.0 * distance * d_squared, 0.0)
-            by_source = np.zeros((len(self.sources), len(targets)))
-            np.add.at(by_source, self.source_of, d_distance)
-            d_log = paths.pull_back(by_source)
+            d_log = paths.pull_back(self.by_source(d_distance))
             if further is not None:
                 own = d_distance.sum(axis=0) * further * paths.network.friction[targets]
-                d_log += np.bincount(targets, weights=own, minlength=len(d_log))
+                d_log += sum_at(targets, own, len(d_log))
             return (d_log / values[0],)
 
         return Measured(distance**2, pull_back)

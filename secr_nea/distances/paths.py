@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy import sparse
@@ -72,7 +73,8 @@ class Network:
         """Number of cells."""
         return self.graph.n_cells
 
-    def _buckets(self) -> tuple[float, int]:
+    @cached_property
+    def buckets(self) -> tuple[float, int]:
         """Width and number of buckets (a power of 2); 0 where costs are too unequal for them."""
         least = float(self.cost.min(initial=np.inf))
         if not np.isfinite(least):
@@ -96,7 +98,7 @@ class Network:
         int32 array, shape (n_cells,)
             -1 at the source and where there is no way.
         """
-        width, n_buckets = self._buckets()
+        width, n_buckets = self.buckets
         if not n_buckets:
             return self._scipy_tree(source)
         distance, parent = np.empty(self.n_cells), np.empty(self.n_cells, dtype=np.int32)
@@ -168,14 +170,16 @@ class Paths:
         -------
         Paths
         """
+        network.buckets  # noqa: B018  (once, before the threads ask for it)
         distance = np.empty((len(sources), len(targets)))
+        whole = _is_whole(targets, network.n_cells)
         keep = len(sources) * network.n_cells <= _KEPT
         trees: list[tuple[FloatArray, Int32Array]] = [_NO_TREE] * (len(sources) if keep else 0)
 
         def work(part: Sequence[int]) -> None:
             for i in part:
                 tree = network.tree(int(sources[i]))
-                distance[i] = tree[0][targets]
+                distance[i] = tree[0] if whole else tree[0][targets]
                 if keep:
                     trees[i] = tree
 
@@ -201,6 +205,7 @@ class Paths:
         all paths that use it: one pass, whatever the number of coefficients. Where two paths are
         equally long the derivative is that of one of them.
         """
+        whole = _is_whole(self.targets, self.network.n_cells)
         # A fixed number of parts: the sum is the same, bit for bit, for any number of threads.
         edges = np.linspace(0, len(self.sources), _PARTS + 1).astype(int)
         sums = np.zeros((_PARTS, self.network.n_cells))
@@ -208,18 +213,16 @@ class Paths:
         def work(part: Sequence[int]) -> None:
             for t in part:
                 for i in range(edges[t], edges[t + 1]):
-                    self._pull_back_tree(i, d_distance[i], sums[t])
+                    self._pull_back_tree(i, d_distance[i], whole, sums[t])
 
         run_tasks(work, range(_PARTS), get_threads())
         return np.asarray(sums.sum(axis=0))
 
-    def _pull_back_tree(self, i: int, d_distance: FloatArray, out: FloatArray) -> None:
-        """Add the part of one source."""
+    def _pull_back_tree(self, i: int, d_distance: FloatArray, whole: bool, out: FloatArray) -> None:
+        """Add the part of one source; ``whole`` where every cell is a target, in its order."""
         network = self.network
         distance, parent = self.trees[i] if self.trees else network.tree(int(self.sources[i]))
-        flow = np.bincount(self.targets, weights=d_distance, minlength=network.n_cells).astype(
-            np.float64, copy=False
-        )
+        flow = d_distance.copy() if whole else sum_at(self.targets, d_distance, network.n_cells)
         carry_to_source(parent, flow)
         friction_adjoint(
             distance,
@@ -231,6 +234,23 @@ class Paths:
             network.average,
             out,
         )
+
+
+def _is_whole(targets: IntArray, n_cells: int) -> bool:
+    """Whether the targets are all cells in their order."""
+    return len(targets) == n_cells and bool((targets == np.arange(n_cells)).all())
+
+
+def sum_at(cell: IntArray, values: FloatArray, n_cells: int) -> FloatArray:
+    """Sums of the values at each cell, (n_cells,).
+
+    Parameters
+    ----------
+    cell : int64 array, shape (n,)
+    values : float64 array, shape (n,)
+    n_cells : int
+    """
+    return np.bincount(cell, weights=values, minlength=n_cells).astype(np.float64, copy=False)
 
 
 _NO_TREE: tuple[FloatArray, Int32Array] = (np.empty(0), np.empty(0, dtype=np.int32))

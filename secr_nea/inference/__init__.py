@@ -43,7 +43,6 @@ from secr_nea.inference.total_abundance import total_abundance
 from secr_nea.inference.trend import rate_of_increase
 
 __all__ = [
-    "MinimumCount",
     "ModelSet",
     "NestedTest",
     "Overdispersion",

@@ -174,10 +174,20 @@ def shown_table(models: ModelSet) -> pd.DataFrame:
     ranges = zip(
         table["density_per_100km2"], table["density_lower"], table["density_upper"], strict=True
     )
-    shown["density per 100 km2"] = [f"{d:.3g} ({a:.3g} to {b:.3g})" for d, a, b in ranges]
+    shown["density per 100 km2"] = [
+        f"{_three(d)} ({_three(a)} to {_three(b)})" for d, a, b in ranges
+    ]
     shown["sigma, m"] = [f"{v:,.0f}" for v in table["sigma_m"]]
-    shown["look at"] = ["see below" if told else "" for told in table["flags"]]
+    if table["flags"].any():
+        shown["look at"] = ["see below" if told else "" for told in table["flags"]]
     return shown
+
+
+def _three(value: float) -> str:
+    """Three digits, zeros at the end included."""
+    if not np.isfinite(value) or value == 0.0:
+        return "-" if np.isnan(value) else f"{value:g}"
+    return f"{value:,.{max(0, 2 - int(np.floor(np.log10(abs(value)))))}f}"
 
 
 def compare(
@@ -309,7 +319,7 @@ def short_names(fits: Sequence[Estimate]) -> list[str]:
         Numbered where two are the same model.
     """
     told = [
-        {"": fit.model.detection.name}
+        {"population": fit.model.population, "detection": fit.model.detection.name}
         | {name: f"{name} {tidy(p.text)}" for name, p in fit.model.parameters.items()}
         for fit in fits
     ]
@@ -317,8 +327,8 @@ def short_names(fits: Sequence[Estimate]) -> list[str]:
     varying = [key for key in keys if len({parts.get(key) for parts in told}) > 1]
     found: list[str] = []
     for parts in told:
-        shown = varying or [key for key in parts if key]
-        name = ", ".join(parts[key] for key in shown if key in parts) or "plain"
+        shown = varying or [key for key in parts if key not in ("population", "detection")]
+        name = ", ".join(parts[key] for key in shown if key in parts)
         label, number = name, 2
         while label in found:
             label, number = f"{name} ({number})", number + 1

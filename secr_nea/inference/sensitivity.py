@@ -74,7 +74,7 @@ def sensitivity(
     for buffer in buffers:
         scenarios[f"buffer {buffer:,.0f} m"] = _buffered(buffer)
     for every in spacings:
-        scenarios[f"every {every}. row of the mask"] = _coarser(every)
+        scenarios[f"cells {every} times as wide"] = _coarser(every)
     if without_singles:
         scenarios["without animals detected once"] = _without_singles
     for name, ids in (merge or {}).items():

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -313,8 +313,3 @@ def _detections(
     once = events(found, zone, place)
     once["trap_id"] = once["deploymentID"].astype(str).map(trap)
     return once[[*columns, *(name for name in EVENT_COLUMNS if name in once)]]
-
-
-def written_words(words: Iterable[str]) -> str:
-    """Words of a note, or "none"."""
-    return _checks.listed(words) or "none"

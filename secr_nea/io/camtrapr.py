@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 import re
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -316,8 +315,3 @@ def _records(table: Frame, species: str | None, dates: str) -> tuple[Frame, list
     if SESSION in table.columns:
         made[SESSION] = _columns.id_column(table, SESSION, SESSION)
     return made, notes
-
-
-def place_of(source: object) -> str:
-    """Name of a source for messages."""
-    return Path(str(source)).name

@@ -13,10 +13,10 @@ import pyproj
 from secr_nea import _checks
 from secr_nea._crs import describe
 from secr_nea._printing import facts_html
-from secr_nea._typing import BoolArray
 from secr_nea.captures import CaptureHistory
 from secr_nea.errors import DataError
 from secr_nea.io import operation as operating
+from secr_nea.io.kept_detections import independent, inside_operation
 from secr_nea.io.survey_rows import effort_of, typed
 from secr_nea.mask import HabitatMask
 from secr_nea.survey import Survey
@@ -36,9 +36,6 @@ MaskSource: TypeAlias = (
 SESSION = "session"
 PLACES = ("trap_id", "x", "y", "longitude", "latitude", "geometry", SESSION)
 """Columns of the traps table that are no covariates."""
-OUTSIDE = ("refuse", "drop", "keep")
-BURST = 30.0
-"""Detections of one animal at one trap within so many minutes are told of."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -284,8 +281,8 @@ class FieldTables:
         frame = tables.detections
         if "time" in frame.columns and self.is_dated:
             edges = tables.edges(**occasions)
-            kept = _inside(frame, tables.operation, edges, outside)
-            kept = _independent(kept, independence_minutes, traps.detector_type)
+            kept = inside_operation(frame, tables.operation, edges, outside)
+            kept = independent(kept, independence_minutes, traps.detector_type)
             after = np.searchsorted(edges, kept["time"].to_numpy().astype("datetime64[s]"), "right")
             kept = kept.assign(occasion=np.minimum(after, len(edges) - 1))
         else:
@@ -412,83 +409,3 @@ def _known(named: pd.Series, ids: tuple[str, ...], what: str) -> None:
     if unknown:
         told = _checks.listed(f"{name!r}{_checks.did_you_mean(name, ids)}" for name in unknown)
         raise DataError(f"The {what} table names traps that are not in the traps table: {told}.")
-
-
-def _inside(
-    frame: pd.DataFrame, operation: pd.DataFrame, edges: np.ndarray, outside: str
-) -> pd.DataFrame:
-    """Detections within the window and the operation of their traps."""
-    if outside not in OUTSIDE:
-        raise DataError(f"outside must be {_checks.listed(OUTSIDE)}; got {outside!r}.")
-    away = operating.outside_operation(frame, operation)
-    wrong = away > 0
-    if wrong.any() and outside != "keep":
-        told = _checks.listed(
-            f"{animal!r} at {trap!r} on {time:%Y-%m-%d} "
-            f"({'which never operated' if np.isinf(days) else f'{days:.0f} days away'})"
-            for animal, trap, time, days in zip(
-                frame.loc[wrong, "animal_id"],
-                frame.loc[wrong, "trap_id"],
-                frame.loc[wrong, "time"],
-                away[wrong],
-                strict=True,
-            )
-        )
-        message = f"{_checks.plural(int(wrong.sum()), 'detection')} outside operation: {told}."
-        if outside == "refuse":
-            raise DataError(
-                f"{message} Are day and month swapped, or a date of the camera? Correct them, or "
-                "choose outside='drop' or outside='keep'."
-            )
-        _checks.warn(f"{message} Left out.", stacklevel=5)
-        frame = frame[~wrong]
-    time = frame["time"].to_numpy().astype("datetime64[s]")
-    beyond = (time < edges[0]) | (time >= edges[-1])
-    if beyond.any():
-        _checks.warn(
-            f"{_checks.plural(int(beyond.sum()), 'detection')} outside the window ({edges[0]} to "
-            f"{edges[-1]}) left out.",
-            stacklevel=5,
-        )
-    kept: pd.DataFrame = frame[~beyond]
-    return kept
-
-
-def _independent(frame: pd.DataFrame, minutes: float | None, detector: str) -> pd.DataFrame:
-    """First detections of bursts of one animal at one trap."""
-    limit = BURST if minutes is None else float(minutes)
-    if not limit >= 0:
-        raise DataError(f"independence_minutes must be 0 or more; got {minutes!r}.")
-    timed = frame
-    if "date_only" in frame.columns:
-        timed = frame[~frame["date_only"].to_numpy(dtype=bool)]
-    ordered = timed.sort_values(["animal_id", "trap_id", "time"], kind="stable")
-    close = _close(ordered, limit * 60.0)
-    if not close.any():
-        return frame
-    if minutes is None:
-        if detector != "binary":
-            _checks.warn(
-                f"{int(close.sum())} of {len(frame)} detections follow one of the same animal at "
-                f"the same trap within {BURST:g} minutes: bursts, or two cameras of a station, "
-                "counted more than once? Give independence_minutes= (0 keeps them all).",
-                stacklevel=5,
-            )
-        return frame
-    rest: pd.DataFrame = frame.drop(index=ordered.index[close])
-    return rest
-
-
-def _close(ordered: pd.DataFrame, seconds: float) -> BoolArray:
-    """Which rows follow a kept one of the same animal and trap within some seconds."""
-    time = ordered["time"].to_numpy().astype("datetime64[s]").astype(np.int64)
-    animal, trap = (ordered[name].to_numpy(dtype=object) for name in ("animal_id", "trap_id"))
-    close = np.zeros(len(ordered), dtype=bool)
-    last = -1
-    for i in range(len(ordered)):
-        same = last >= 0 and animal[i] == animal[last] and trap[i] == trap[last]
-        if same and time[i] - time[last] < seconds:
-            close[i] = True
-        else:
-            last = i
-    return close

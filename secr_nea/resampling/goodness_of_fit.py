@@ -129,7 +129,9 @@ class GoodnessOfFit:
         return "\n".join(["Goodness of fit", self._shown().to_string(index=False), *self._notes()])
 
     def _repr_html_(self) -> str:
-        return frame_html(self._shown(), self._notes(), "Goodness of fit")
+        table = self._shown()
+        keys = [name for name in ("survey", "test") if name in table]
+        return frame_html(table.set_index(keys), self._notes(), "Goodness of fit")
 
 
 _MEANING = {
@@ -211,8 +213,8 @@ def goodness_of_fit(
     -----
     The discrepancy is sum (sqrt(y) - sqrt(E))^2. Animals that were missed enter the tests by
     detector and distance with their expectation. Choo et al. compare real and simulated counts
-    at the same activity centres, which were drawn from the real data; such p-values crowd about
-    0.5. Here the simulated survey goes the whole way from its own counts to coefficients and
+    at the same activity centres, which were drawn from the real data; such p-values are far from
+    uniform. Here the simulated survey goes the whole way from its own counts to coefficients and
     activity centres, so that p-values are uniform when the model is true. With a learned response
     expectations are given what was detected before.
 

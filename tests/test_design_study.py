@@ -1,0 +1,328 @@
+"""Studies give the same numbers everywhere, lose nothing, and sum up replicates rightly."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import warnings
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import norm
+
+import secr_nea as sn
+from secr_nea.design import (
+    Prices,
+    Scenario,
+    add_ghosts,
+    cost_against_precision,
+    detectable_change,
+    power_of_study,
+    power_to_detect,
+    preset,
+    round_trip_km,
+    scenario_grid,
+    simulate_clusters,
+    study,
+    survey_cost,
+)
+from secr_nea.design.study_summary import summarise
+from secr_nea.engine import run_anywhere
+
+SILENT = {"progress": False}
+
+
+def small(**changes):
+    """Nine cameras and a coarse mask: a fit takes a few milliseconds."""
+    side = 4000.0 * np.arange(4)
+    traps = sn.TrapArray([[x, y] for x in side for y in side], effort=np.full(16, 60.0))
+    mask = sn.HabitatMask.around(traps, buffer=12_000.0, spacing=2500.0)
+    return Scenario(traps, mask, 3.0, lambda0=0.01, sigma=3000.0, name="small").changed(**changes)
+
+
+def numbers(result):
+    return result.results.drop(columns="seconds")
+
+
+@pytest.fixture(scope="module")
+def by_loop():
+    return study(small(), 12, client="loop", **SILENT)
+
+
+# --- the same everywhere -------------------------------------------------------------------------
+
+
+def test_loop_local_cluster_and_client_give_exactly_the_same(by_loop, tmp_path):
+    """Three ways; in the last one a worker is killed in the middle and nothing is lost."""
+    import distributed
+
+    local = study(small(), 12, workers=1, **SILENT)
+    pd.testing.assert_frame_equal(numbers(by_loop), numbers(local), check_exact=True)
+    cluster = distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50
+    )
+    with cluster, distributed.Client(cluster) as client:
+        flag = tmp_path / "killed"
+        scenario = small(faults=partial(kill_once, flag=str(flag)))
+        handed = study(scenario, 12, client=client, **SILENT)
+    assert flag.exists(), "a worker was killed"
+    pd.testing.assert_frame_equal(numbers(by_loop), numbers(handed), check_exact=True)
+
+
+def kill_once(captures, seed, flag):
+    """A fault of the cluster rather than of the field: the worker dies, once."""
+    if not Path(flag).exists():
+        Path(flag).write_text("dead")
+        os._exit(1)
+    return captures
+
+
+def test_a_script_needs_no_main_guard(tmp_path):
+    script = tmp_path / "plan.py"
+    script.write_text(
+        "from secr_nea.engine import run_anywhere\n"
+        "def double(shared, task):\n    return shared * task\n"
+        "print(sorted(run_anywhere(double, 2, [1, 2, 3], workers=1, progress=False)))\n"
+    )
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120)
+    assert done.stdout.strip() == "[(0, 2), (1, 4), (2, 6)]", done.stderr
+
+
+def test_other_engines_are_refused():
+    with pytest.raises(sn.DataError, match="client must be None, 'loop' or a distributed Client"):
+        list(run_anywhere(max, 1, [1], client="ray", progress=False))
+    with pytest.raises(sn.DataError, match="got int"):
+        list(run_anywhere(max, 1, [1], client=3, progress=False))
+
+
+def test_replicates_do_not_depend_on_how_many_there_are(by_loop):
+    fewer = study(small(), 5, client="loop", **SILENT)
+    pd.testing.assert_frame_equal(numbers(fewer), numbers(by_loop).iloc[:5], check_exact=True)
+    other = study(small(), 5, seed=2, client="loop", **SILENT)
+    assert not (other.results["D|estimate"] == fewer.results["D|estimate"]).any()
+
+
+# --- on disk -------------------------------------------------------------------------------------
+
+
+def test_an_interrupted_study_goes_on_and_loses_nothing(by_loop, tmp_path, monkeypatch):
+    done = []
+    whole = sys.modules["secr_nea.design.study"]
+    original = whole.replicates
+
+    def interrupted(plan, chunk):
+        if len(done) == 1:
+            raise KeyboardInterrupt
+        done.append(chunk)
+        return original(plan, chunk)
+
+    monkeypatch.setattr(whole, "replicates", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        study(small(), 12, client="loop", folder=tmp_path / "s", **SILENT)
+    files = sorted(p.name for p in (tmp_path / "s").iterdir())
+    assert files == ["scenario_000_from_000000_n_010.json", "study.json"]
+    counted = []
+    monkeypatch.setattr(
+        whole, "replicates", lambda plan, chunk: counted.append(chunk) or original(plan, chunk)
+    )
+    resumed = study(small(), 12, client="loop", folder=tmp_path / "s", **SILENT)
+    assert counted == [(0, 10, 2)], "what was done is not done again"
+    pd.testing.assert_frame_equal(numbers(resumed), numbers(by_loop), check_exact=True)
+
+
+def test_a_broken_file_is_done_again_and_another_study_is_refused(tmp_path):
+    one = study(small(), 2, client="loop", folder=tmp_path, **SILENT)
+    (file,) = tmp_path.glob("scenario*")
+    file.write_text(file.read_text()[:50])
+    two = study(small(), 2, client="loop", folder=tmp_path, **SILENT)
+    pd.testing.assert_frame_equal(numbers(one), numbers(two), check_exact=True)
+    for changed in ({"seed": 9}, {"lambda0": "~ x"}):
+        with pytest.raises(sn.DataError, match="holds another study"):
+            study(small(), 2, client="loop", folder=tmp_path, **SILENT, **changed)
+    with pytest.raises(sn.DataError, match="scenarios differ"):
+        study(small(sigma=2900.0), 2, client="loop", folder=tmp_path, **SILENT)
+
+
+def test_failures_are_recorded_with_their_seed_and_made_again():
+    """So few animals that some surveys detect none."""
+    result = study(small(density=0.08), 12, seed=5, client="loop", **SILENT)
+    failures = result.failures
+    assert len(failures) > 0
+    assert failures["seed"].eq(5).all()
+    none = failures[failures["message"].str.contains("No animal was detected")]
+    assert len(none) > 0
+    for row in none.itertuples():
+        assert result.survey(row.scenario, row.replicate).n_animals == 0
+    told = result.to_dataframe().iloc[0]
+    assert told["failed"] == pytest.approx(len(failures) / 12)
+
+
+def test_an_unexpected_error_does_not_stop_a_study():
+    def wrong(captures, seed):
+        raise ZeroDivisionError("of a user")
+
+    result = study(small(faults=wrong), 2, client="loop", **SILENT)
+    assert result.failures["message"].tolist() == ["unexpected ZeroDivisionError: of a user"] * 2
+
+
+# --- what comes out ------------------------------------------------------------------------------
+
+
+def test_summary_is_the_plain_arithmetic_of_the_rows():
+    rows = pd.DataFrame(
+        {
+            "scenario": [0, 0, 0, 0],
+            "replicate": range(4),
+            "failed": [False, False, False, True],
+            "animals": [10, 12, 14, 2],
+            "detections": [20, 22, 24, 2],
+            "recaptures": [10, 10, 10, 0],
+            "two_detectors": [4, 5, 6, 0],
+            "D|true": 2.0,
+            "D|estimate": [1.8, 2.4, 2.1, 900.0],
+            "D|se": [0.36, 0.6, 0.42, 1e9],
+            "D|lower": [1.2, 2.1, 1.4, 0.0],
+            "D|upper": [2.6, 3.1, 3.0, 1e9],
+        }
+    )
+    found = summarise(rows, {"scenario": ("only",)}).sel(scenario="only", parameter="D")
+    wrong = np.array([-0.1, 0.2, 0.05])
+    own = np.array([0.2, 0.25, 0.2])
+    wanted = {
+        "failed": 0.25,
+        "failed_error": np.sqrt(0.25 * 0.75 / 4),
+        "animals": 9.5,
+        "mean": 2.1,
+        "bias": wrong.mean(),
+        "bias_error": wrong.std(ddof=1) / np.sqrt(3),
+        "rse": own.mean(),
+        "rse_error": own.std(ddof=1) / np.sqrt(3),
+        "spread": wrong.std(ddof=1),
+        "rmse": np.sqrt((wrong**2).mean()),
+        "rmse_error": (wrong**2).std(ddof=1) / np.sqrt(3) / 2 / np.sqrt((wrong**2).mean()),
+        "coverage": 2 / 3,
+        "coverage_error": np.sqrt(2 / 9 / 3),
+    }
+    for name, value in wanted.items():
+        assert float(found[name]) == pytest.approx(value), name
+
+
+def test_estimates_and_truth_of_a_replicate_are_those_of_a_fit(by_loop):
+    row = by_loop.results.iloc[3]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", sn.SecrWarning)  # a tiny survey
+        fit = sn.fit(by_loop.survey(0, 3), progress=False)
+    table = fit.real_parameters().set_index("parameter")
+    for name, true in (("D", 3.0), ("lambda0", 0.01), ("sigma", 3000.0)):
+        assert row[f"{name}|true"] == pytest.approx(true)
+        for what in ("estimate", "lower", "upper"):
+            ours = row[f"{name}|{what}"]
+            assert ours == pytest.approx(float(table.loc[name, what]), rel=1e-9), (name, what)
+    assert row["animals"] == fit.model.surveys[0].n_animals
+
+
+def test_a_grid_of_scenarios_has_its_axes_in_the_summary():
+    grid = scenario_grid(
+        small(), density=[2.0, 4.0], design={"short": {"effort": 30.0}, "long": {"effort": 90.0}}
+    )
+    assert [s.name for s in grid.scenarios][1] == "density 2.0, design long"
+    result = study(grid, 3, client="loop", **SILENT)
+    summary = result.summary()
+    assert dict(summary.sizes) == {"density": 2, "design": 2, "parameter": 3}
+    assert float(summary["true"].sel(density=4.0, design="short", parameter="D")) == pytest.approx(
+        4.0
+    )
+    more = summary["animals"].sel(design="long") > summary["animals"].sel(design="short")
+    assert bool(more.all())
+    assert summary["coverage"].attrs["long_name"]
+    with pytest.raises(sn.DataError, match="no 'densty' .*density"):
+        scenario_grid(small(), densty=[1.0])
+    with pytest.raises(sn.DataError, match="need labels"):
+        scenario_grid(small(), traps=[small().traps])
+
+
+def test_models_with_sexes_and_covariates_are_studied():
+    scenario = preset("leopard", sexes=True)
+    formulas = {"lambda0": "~ sex", "sigma": "~ sex", "classes": "sex"}
+    few = study(scenario, 2, client="loop", **SILENT, **formulas)
+    assert few.results["sigma:sex[T.male]|true"].to_numpy() == pytest.approx(np.log(2.0))
+    assert few.results["pmix|true"].to_numpy() == pytest.approx(0.4)
+
+
+def test_clusters_and_ghosts_may_be_part_of_a_scenario():
+    clustered = small(population=partial(simulate_clusters, cluster_size=3.0, spread=800.0))
+    ghosts = small(faults=partial(add_ghosts, share=0.3))
+    result = study({"clusters": clustered, "ghosts": ghosts}, 6, client="loop", **SILENT)
+    table = result.to_dataframe()
+    assert list(table.index) == ["clusters", "ghosts"]
+    assert table.loc["ghosts", "bias"] > 0.2
+    assert json.loads(json.dumps(result.failures.to_dict()))
+    with pytest.raises(sn.DataError, match="no parameter 'z'"):
+        result.to_dataframe("z")
+
+
+# --- power and cost ------------------------------------------------------------------------------
+
+
+def test_power_is_the_published_formula():
+    """Efford & Boulanger (2019): both surveys alike, or the second as precise as it has animals."""
+    z = norm.ppf(0.975)
+    sd = np.sqrt(2 * np.log(1.04))
+    plain = norm.cdf(np.log(0.5) / sd - z) + norm.cdf(-np.log(0.5) / sd - z)
+    assert power_to_detect(0.2, 0.5, scaled=False) == pytest.approx(plain)
+    e = np.log(0.5) - 0.5 * np.log(1 + 0.04 / 0.5) + 0.5 * np.log(1.04)
+    sd = np.sqrt(np.log(1.04) + np.log(1.08))
+    scaled = norm.cdf(e / sd - z) + norm.cdf(-e / sd - z)
+    assert power_to_detect(0.2, 0.5) == pytest.approx(scaled)
+    assert power_to_detect(0.2, 1.0) == pytest.approx(0.05)
+    assert power_to_detect(0.2, 1.0, sides=1) == pytest.approx(0.05)
+    assert power_to_detect([0.1, 0.3], 0.7).shape == (2,)
+
+
+def test_detectable_change_has_its_power():
+    for decline in (True, False):
+        ratio = detectable_change(0.15, power=0.8, decline=decline)
+        assert (ratio < 1.0) == decline
+        assert power_to_detect(0.15, ratio) == pytest.approx(0.8, abs=1e-6)
+    assert detectable_change(5.0, decline=True) == 0.0
+    with pytest.raises(sn.DataError, match="rse must be above 0"):
+        power_to_detect(0.0, 0.5)
+
+
+def test_power_by_simulation_agrees_with_the_formula():
+    grid = scenario_grid(preset("leopard"), density={"now": 0.98, "half": 0.49})
+    table = power_of_study(study(grid, 25, client="loop", **SILENT))
+    row = table.iloc[0]
+    assert row["change"] == pytest.approx(0.5)
+    assert abs(row["power"] - row["predicted"]) < 4 * max(row["power_error"], 0.05)
+    assert row["pairs"] == 25
+
+
+def test_costs_add_up():
+    scenario = small()
+    found = scenario.expected()
+    prices = Prices(1000, camera=50, effort=0.5, visit=20, kilometre=2, animal=3, detection=1)
+    cost = survey_cost(scenario, prices)
+    # 16 cameras, 4 km apart: a tree of 15 links, there and back
+    assert round_trip_km(scenario.traps) == pytest.approx(120.0)
+    wanted = 1000 + 16 * 50 + 480 + 16 * 20 * 2 + 2 * 120 * 2
+    wanted += 3 * found.animals + found.detections
+    assert cost["total"] == pytest.approx(wanted)
+    assert cost.drop("total").sum() == pytest.approx(cost["total"])
+    with pytest.raises(sn.DataError, match="camera -1"):
+        Prices(camera=-1)
+
+
+def test_cost_against_precision_finds_what_nothing_cheaper_beats():
+    grid = scenario_grid(small(), effort=[20.0, 60.0, 120.0])
+    table = cost_against_precision(grid, Prices(camera=10, effort=1))
+    assert table["cost"].is_monotonic_increasing
+    assert table["best"].all()
+    assert table["rse"].is_monotonic_decreasing
+    flat = cost_against_precision(grid, Prices(camera=10))
+    assert flat["best"].tolist() == [True, False, False]
