@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 import pandas as pd
@@ -12,7 +11,7 @@ import pandas as pd
 from secr_nea import _checks
 from secr_nea._typing import FloatArray, IntArray
 from secr_nea.errors import DataError
-from secr_nea.quality.dates import DateColumn, read_dates
+from secr_nea.quality.dates import DateColumn, read_dates, zone_of
 from secr_nea.quality.intervals import Interval, difference, intersection, overlap, union
 from secr_nea.quality.operation_rows import period_table, span_days
 from secr_nea.quality.raw_tables import RawTables
@@ -360,13 +359,7 @@ def local_clock(dates: DateColumn, zone: str | None, rows: np.ndarray, name: str
                 "zone='Asia/Hovd', for example."
             )
         return dates.when
-    try:
-        place = ZoneInfo(zone)
-    except (ZoneInfoNotFoundError, ValueError):
-        raise DataError(
-            f"{zone!r} is no time zone; give an IANA name such as 'Asia/Hovd' or "
-            "'Asia/Vladivostok'."
-        ) from None
+    place = zone_of(zone)
     when = dates.when.copy()
     for i in stated:
         utc = dates.when[i] - np.timedelta64(int(dates.offset_minutes[i]), "m")
