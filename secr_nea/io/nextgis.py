@@ -21,9 +21,9 @@ from secr_nea.io.boundary import read_boundary
 from secr_nea.io.dates import parse_times
 from secr_nea.io.field_sheets import read_field_tables
 from secr_nea.io.field_tables import FieldTables
-from secr_nea.io.operation import operating_time
 from secr_nea.io.sheets import as_text, read_cells
 from secr_nea.io.synonyms import COMMON, _loose
+from secr_nea.quality.occasions import operating_time
 
 NAMES = {
     "trap_id": COMMON["trap_id"],
