@@ -165,11 +165,8 @@ def _fields(table: pd.DataFrame, columns: Mapping[str, str] | None, place: str) 
                     f"{_checks.listed(map(repr, present), 20)}."
                 )
             continue
-        like = [
-            column
-            for column in present
-            if plain(column) in {plain(word) for word in (name, *words.split())}
-        ]
+        keys = {plain(word) for word in (name, *words.split())}
+        like = [column for column in present if plain(column) in keys]
         if len(like) != 1:
             raise DataError(
                 f"{place}: {'no field' if not like else _checks.listed(map(repr, like))} may be "
