@@ -150,6 +150,29 @@ def test_same_night_across_a_border_needs_one_zone():
         operation(period, zone="Asia/Nowhere")
 
 
+@settings(max_examples=15, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 30), st.integers(1, 20)), min_size=1, max_size=4),
+       st.sampled_from(["whole", "half", "none"]), st.sampled_from(["midnight", "noon"]),
+       st.one_of(st.none(), st.integers(1, 9)), st.sampled_from(["any", "sum"]))  # fmt: skip
+def test_checked_tables_and_field_sheets_give_equal_effort(spans, edge_days, starts_at, days, pair):
+    first = np.datetime64("2024-05-01")
+    rows = [("T", str(i), str(first + a), str(first + a + b)) for i, (a, b) in enumerate(spans)]
+    rows.append(("U", "", "2024-04-20T06:30:00", "2024-07-01T18:15:00"))
+    checked = operation(*rows, edge_days=edge_days, station=pair)
+    frame = pd.DataFrame(rows, columns=["trap_id", "camera", "start", "end"])
+    traps = pd.DataFrame({"trap_id": ["T", "U"], "x": [5e5, 5.03e5], "y": 5.4e6})
+    sheets = sn.read_field_tables(
+        traps, operation=frame.drop(columns="camera"), edge_days=edge_days, columns=None
+    )
+    one = checked.effort(days=days, starts_at=starts_at)
+    other = sheets.to_traps(cameras=pair, occasion_days=days, starts_at=starts_at)
+    np.testing.assert_allclose(one.effort, other.effort, atol=1e-8)
+    np.testing.assert_array_equal(
+        one.occasions["start"].to_numpy().astype("datetime64[s]"),
+        sheets.edges(occasion_days=days, starts_at=starts_at)[:-1],
+    )
+
+
 # --- into the survey
 
 
