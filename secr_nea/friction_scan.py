@@ -13,6 +13,8 @@ from secr_nea.model import Model
 _FRICTIONS = np.array([0.1, 0.25, 0.5, 0.8, 1.2, 1.7])  # for covariates of root mean square 1
 _NEAR_TOP = 3.0  # log-likelihood below the best within which another top is climbed
 _HOPELESS = 20.0
+_MOST_STEPS = 6
+_NOTHING = 1e-9  # log-likelihood that is not worth a step
 _SETTLED = 0.1  # standard errors within which the top of a kink is looked for
 
 Target = Callable[[FloatArray], tuple[float, FloatArray]]
@@ -86,6 +88,26 @@ def settled(
         )
         if found.fun < value:
             u, value = begin + found.x * along, found.fun
+    return _polished(target, u, hessian, friction)
+
+
+def _polished(
+    target: Target, u: FloatArray, hessian: FloatArray, friction: tuple[int, ...]
+) -> FloatArray:
+    """Newton steps of the other coefficients while friction stays as it is."""
+    kept = np.delete(np.arange(len(u)), friction)
+    inner = hessian[np.ix_(kept, kept)]
+    value, gradient = target(u)
+    for _ in range(_MOST_STEPS):
+        step = np.linalg.lstsq(inner, gradient[kept], rcond=None)[0]
+        if 0.5 * float(gradient[kept] @ step) < _NOTHING:
+            break
+        trial = u.copy()
+        trial[kept] -= step
+        lower, slope = target(trial)
+        if not lower < value:
+            break
+        u, value, gradient = trial, lower, slope
     return u
 
 

@@ -685,3 +685,33 @@ def test_an_array_along_one_line_is_told():
         sn.fit(narrow, progress=False)
     whole = [doubt for doubt in sn.inference.doubts(fitted()) if "km wide" in doubt]
     assert not whole
+
+
+# --- designs with the fitted distances -----------------------------------------------------------
+
+
+def test_other_cameras_can_use_the_fitted_distances(no_straight_lines):
+    fit = walled_fit()
+    survey = fit.model.surveys[0]
+    distances = sn.inference.fitted_distances(fit)
+    own = likelihood_of(fit.model).distances.measured(fit.coefficients, 0).distance
+    np.testing.assert_allclose(distances(survey.traps.xy, survey.mask.xy), own)
+    some = survey.traps.subset([3, 0, 7])
+    np.testing.assert_allclose(distances(some.xy, survey.mask.xy), own[[3, 0, 7]])
+    beyond = survey.mask.xy[beyond_the_river(survey.mask.xy)]
+    assert np.isinf(distances(some.xy, beyond)).all()
+    simulated = sn.design.simulate_captures(
+        beyond, some, lambda0=10.0, sigma=1e6, distances=distances, seed=1
+    )
+    assert simulated.captures.n_animals == 0
+
+
+def test_a_matrix_is_for_its_own_traps():
+    survey = ridge()
+    matrix = naive.distances(survey.traps.xy, survey.mask.xy)
+    distances = sn.inference.fitted_distances(fitted(distance=sn.GivenDistance(matrix)))
+    np.testing.assert_allclose(distances(survey.traps.xy, survey.mask.xy), matrix)
+    with pytest.raises(sn.ModelError, match="are those of its own traps"):
+        distances(survey.traps.xy[:3], survey.mask.xy)
+    plain = sn.inference.fitted_distances(fitted())
+    np.testing.assert_allclose(plain(survey.traps.xy, survey.mask.xy), matrix)

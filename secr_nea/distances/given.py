@@ -141,6 +141,8 @@ class GivenGround(Ground):
     survey : str
     """
 
+    is_for_any_site = False
+
     def __init__(self, distance: FloatArray, mask: HabitatMask, survey: str) -> None:
         self.distance = distance
         self.mask = mask

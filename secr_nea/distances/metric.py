@@ -48,10 +48,13 @@ class Ground(ABC):
         space.
     by_cell : bool
         Whether all places of a cell have the distance of its centre.
+    is_for_any_site : bool
+        Whether other sites than the traps can be measured from.
     """
 
     cells: HabitatMask | None = None
     by_cell: bool = True
+    is_for_any_site: bool = True
 
     @abstractmethod
     def measure(

@@ -11,6 +11,7 @@ from secr_nea.inference.connectivity import connectivity, least_cost_path
 from secr_nea.inference.density import density_surface, density_table, extrapolation
 from secr_nea.inference.derived import derived_density
 from secr_nea.inference.detectability import effective_sampling_area, pdot
+from secr_nea.inference.distances import fitted_distances
 from secr_nea.inference.doubts import doubts, unearned
 from secr_nea.inference.expected_use import expected_use
 from secr_nea.inference.mask_check import (
@@ -71,6 +72,7 @@ __all__ = [
     "effective_sampling_area",
     "expected_use",
     "extrapolation",
+    "fitted_distances",
     "inflated_interval",
     "least_cost_path",
     "likelihood_ratio_test",
