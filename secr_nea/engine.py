@@ -116,7 +116,9 @@ def _on_cluster(
     tasks: Iterable[Task],
 ) -> Iterator[tuple[int, Any]]:
     """Results as they are completed; the scheduler hands the tasks of a dead worker to others."""
-    everywhere = client.scatter(shared, broadcast=True, hash=False)
+    # A task of its own rather than data scattered over workers: the scheduler can make it again when
+    # every worker that holds it has died.
+    everywhere = client.submit(_itself, shared, pure=False, retries=_RETRIES)
     # pure=False: a task of an earlier call must not be taken for one of this call
     futures = {
         client.submit(work, everywhere, task, pure=False, retries=_RETRIES): position
@@ -127,7 +129,11 @@ def _on_cluster(
             yield futures.pop(future), result
             future.release()
     finally:
-        client.cancel(list(futures))
+        client.cancel([*futures, everywhere])
+
+
+def _itself(shared: object) -> object:
+    return shared
 
 
 def _distributed() -> Any:
