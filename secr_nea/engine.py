@@ -116,8 +116,8 @@ def _on_cluster(
     tasks: Iterable[Task],
 ) -> Iterator[tuple[int, Any]]:
     """Results as they are completed; the scheduler hands the tasks of a dead worker to others."""
-    # A task of its own rather than data scattered over workers: the scheduler can make it again when
-    # every worker that holds it has died.
+    # A task of its own rather than data scattered over workers: the scheduler can make it again
+    # when every worker that holds it has died.
     everywhere = client.submit(_itself, shared, pure=False, retries=_RETRIES)
     # pure=False: a task of an earlier call must not be taken for one of this call
     futures = {
