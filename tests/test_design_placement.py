@@ -231,7 +231,7 @@ def test_objectives_that_are_not_possible_are_refused():
         place(landscape(4), 3, objective="max", progress=False)
     scenario = landscape(4)
     multi = sn.TrapArray(scenario.traps.xy, effort=scenario.traps.effort, detector="multi")
-    with pytest.raises(sn.ModelError, match="compete"):
+    with pytest.raises(sn.ModelError, match="there is competition"):
         place(scenario.changed(traps=multi), 3, progress=False)
 
 

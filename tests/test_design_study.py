@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 import warnings
 from functools import partial
 from pathlib import Path
@@ -75,8 +76,12 @@ def test_loop_local_cluster_and_client_give_exactly_the_same(by_loop, tmp_path):
 
 
 def kill_once(captures, seed, flag):
-    """A fault of the cluster rather than of the field: the worker dies, once."""
+    """A fault of the cluster rather than of the field: every worker dies, each in its first survey.
+
+    Nobody but the scheduler then knows what the study was.
+    """
     if not Path(flag).exists():
+        time.sleep(0.5)  # so that the other worker dies as well
         Path(flag).write_text("dead")
         os._exit(1)
     return captures
