@@ -434,6 +434,7 @@ def no_straight_lines(monkeypatch):
 
     monkeypatch.setattr("secr_nea.likelihood.blocks.squared_distances", refuse)
     monkeypatch.setattr("secr_nea.likelihood.blocks.half_normal_log_hazard", refuse)
+    monkeypatch.setattr("secr_nea.likelihood.blocks.situation", refuse)
     monkeypatch.setattr("secr_nea.design.draws.squared_distances", refuse)
     monkeypatch.setattr("secr_nea.design.survey_simulation.squared_distances", refuse)
 

@@ -31,9 +31,8 @@ class AnisotropicDistance(Metric):
 
     References
     ----------
-    Murphy, S. M. et al. (2016) Characterizing recolonization by a reintroduced bear population
-    using genetic spatial capture-recapture. Journal of Wildlife Management 80, 1390-1407, for
-    anisotropic detection in capture-recapture.
+    Efford, M. G. (2019) Non-circular home ranges and the estimation of population density. Ecology
+    100, e02580.
     """
 
     name: ClassVar[str] = "anisotropic distance"

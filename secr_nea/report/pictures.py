@@ -95,7 +95,7 @@ MOST_EFFECTS = 8
 
 _DETECTION = (
     "Detection by distance between activity centre and detector, with its pointwise interval. "
-    "Bars: distances of detections from the mean position of the animal's detections."
+    "Bars: distances of detections from {origin}."
 )
 _BUFFER = (
     "density that a narrower mask would give; where the curve is level, a wider mask changes "
@@ -270,7 +270,11 @@ def _detection(given: Contents) -> Iterator[Picture]:
 
     ax = _chart()
     plot.detection(given.estimate, level=given.level, ax=ax)
-    yield _picture(ax, "detection", "detection_function", _DETECTION)
+    origin = "the mean position of the animal's detections"
+    if given.estimate.model.metric is not None:
+        origin = "the animal's likeliest activity centre, as the model measures distance"
+    caption = _DETECTION.format(origin=origin)
+    yield _picture(ax, "detection", "detection_function", caption)
     for parameter, covariate in effects_of(given.estimate)[:MOST_EFFECTS]:
         ax = _axes(0.62 * WIDTH_INCHES)
         try:
