@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import subprocess
@@ -36,6 +37,18 @@ from secr_nea.design.study_summary import summarise
 from secr_nea.engine import run_anywhere
 
 SILENT = {"progress": False}
+
+# Sockets of distributed that are collected before they are closed are not ours to mend.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
+)
+
+
+@pytest.fixture(autouse=True)
+def collected():
+    """Collect what distributed left here, under the marks above, and not in another test."""
+    yield
+    gc.collect()
 
 
 def small(**changes):
