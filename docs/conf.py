@@ -58,10 +58,13 @@ copybutton_exclude = ".linenos, .gp, .go"
 def public_names() -> dict[str, list[str]]:
     """Dotted names of what the package offers, by the part of the package that holds them."""
     names = defaultdict(list)
-    for name in sorted(getattr(secr_nea, "__all__", [])):
+    at_top = {id(getattr(secr_nea, name)) for name in secr_nea.__all__}
+    for name in sorted(secr_nea.__all__):
         thing = getattr(secr_nea, name)
         if inspect.ismodule(thing):
-            members = sorted(getattr(thing, "__all__", []))
+            # What is found at the top too is listed there once.
+            every = sorted(getattr(thing, "__all__", []))
+            members = [member for member in every if id(getattr(thing, member)) not in at_top]
             names[name] += [f"{thing.__name__}.{member}" for member in members]
         elif inspect.isclass(thing) or inspect.isfunction(thing):
             names[thing.__module__.split(".")[1]].append(f"secr_nea.{name}")

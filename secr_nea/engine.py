@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
-from secr_nea.errors import DataError, ModelError
+from secr_nea.errors import DataError, FitError, ModelError
 
 Task = TypeVar("Task")
 
@@ -116,18 +116,48 @@ def _on_cluster(
     tasks: Iterable[Task],
 ) -> Iterator[tuple[int, Any]]:
     """Results as they are completed; the scheduler hands the tasks of a dead worker to others."""
-    everywhere = client.scatter(shared, broadcast=True, hash=False)
+    left = dict(enumerate(tasks))
+    for _ in range(_RETRIES):
+        # Where all workers died at once, what was sent to them is lost as well: send it again.
+        for position, result in _round(distributed, client, work, shared, left):
+            del left[position]
+            yield position, result
+        if not left:
+            return
+    raise FitError(
+        f"The workers of the cluster died {_RETRIES} times; {len(left)} tasks were never done. "
+        "Have they enough memory? What is done is kept where a folder was given."
+    )
+
+
+def _round(
+    distributed: Any,
+    client: Any,
+    work: Callable[[Any, Task], Any],
+    shared: object,
+    tasks: Mapping[int, Task],
+) -> Iterator[tuple[int, Any]]:
+    """Results of the tasks that could be done before everything was lost, if it was."""
+    # A task of its own rather than data scattered over workers: the scheduler can mostly make it
+    # again by itself.
+    everywhere = client.submit(_itself, shared, pure=False, retries=_RETRIES)
     # pure=False: a task of an earlier call must not be taken for one of this call
     futures = {
         client.submit(work, everywhere, task, pure=False, retries=_RETRIES): position
-        for position, task in enumerate(tasks)
+        for position, task in list(tasks.items())
     }
     try:
         for future, result in distributed.as_completed(list(futures), with_results=True):
-            yield futures.pop(future), result
+            position = futures.pop(future)
+            if future.status == "finished":
+                yield position, result
             future.release()
     finally:
-        client.cancel(list(futures))
+        client.cancel([*futures, everywhere])
+
+
+def _itself(shared: object) -> object:
+    return shared
 
 
 def _distributed() -> Any:

@@ -199,7 +199,11 @@ def test_the_placement_beats_the_best_grid_on_the_benchmark_landscape():
 
 def test_existing_cameras_may_be_an_array_of_their_own():
     old = sn.TrapArray([SOUTH_WEST + 1000.0], ids=["old"], effort=[80.0], crs=CRS)
-    found = place(landscape(6), 4, fixed=old, minimum_distance=4000.0, starts=1, progress=False)
+    quota = {"strata": "country", "at_least": {"Russia": 2}}
+    found = place(
+        landscape(6), 4, fixed=old, minimum_distance=4000.0, starts=1, progress=False, **quota
+    )
+    assert (found.traps.covariates["country"] == "Russia").sum() >= 2
     assert found.traps.ids[-1] == "old"
     assert found.traps.effort[-1, 0] == 80.0
     assert np.hypot(*(found.traps.xy[:-1] - old.xy[0]).T).min() >= 4000.0
@@ -227,7 +231,7 @@ def test_objectives_that_are_not_possible_are_refused():
         place(landscape(4), 3, objective="max", progress=False)
     scenario = landscape(4)
     multi = sn.TrapArray(scenario.traps.xy, effort=scenario.traps.effort, detector="multi")
-    with pytest.raises(sn.ModelError, match="compete"):
+    with pytest.raises(sn.ModelError, match="there is competition"):
         place(scenario.changed(traps=multi), 3, progress=False)
 
 

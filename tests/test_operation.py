@@ -35,22 +35,22 @@ def operation(*periods, columns=None, **options):
 # --- the rule for days of set-up and retrieval
 
 
-@pytest.mark.parametrize("end_days", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("edge_days, counted", [("none", 0.0), ("half", 0.5), ("whole", 1.0)])
 @pytest.mark.parametrize("days", [1, 2, 10])
-def test_sum_of_a_period_follows_the_rule(end_days, days):
+def test_sum_of_a_period_follows_the_rule(edge_days, counted, days):
     end = pd.Timestamp("2024-05-01") + pd.Timedelta(days=days)
     long = ("U", "", "2024-04-01", "2024-06-01")
-    op = operation(("T", "", "2024-05-01", str(end.date())), long, end_days=end_days)
-    assert op.effort().effort[0, 0] == pytest.approx(days - 1 + 2 * end_days, abs=1e-9)
+    op = operation(("T", "", "2024-05-01", str(end.date())), long, edge_days=edge_days)
+    assert op.effort().effort[0, 0] == pytest.approx(days - 1 + 2 * counted, abs=1e-9)
     daily = op.daily().to_numpy()[0]
-    assert set(daily.round(9)) <= {0.0, end_days, 1.0}
+    assert set(daily.round(9)) <= {0.0, counted, 1.0}
 
 
-def test_same_day_counts_only_when_end_days_count_fully():
+def test_same_day_counts_only_when_such_days_count_fully():
     period = ("T", "", "2024-05-01", "2024-05-01")
     other = ("U", "", "2024-05-01", "2024-05-03")
-    for end_days, expected in ((0.0, 0.0), (0.5, 0.0), (1.0, 1.0)):
-        assert operation(period, other, end_days=end_days).effort().effort[0, 0] == expected
+    for edge_days, expected in (("none", 0.0), ("half", 0.0), ("whole", 1.0)):
+        assert operation(period, other, edge_days=edge_days).effort().effort[0, 0] == expected
 
 
 def test_times_are_used_exactly():
@@ -69,11 +69,11 @@ def test_failures_are_taken_out():
     np.testing.assert_allclose(op.daily().to_numpy()[0], [0.5, 1, 0.5, 0, 0, 0.5, 1, 1, 1, 1, 0.5])
 
 
-@pytest.mark.parametrize("end_days", [0.0, 0.5, 1.0])
-def test_failure_until_retrieval_leaves_nothing_after_it(end_days):
+@pytest.mark.parametrize("edge_days, counted", [("none", 0.0), ("half", 0.5), ("whole", 1.0)])
+def test_failure_until_retrieval_leaves_nothing_after_it(edge_days, counted):
     columns = {"Problem1_from": ["2024-05-03"], "Problem1_to": ["2024-05-11"]}
-    op = operation(("T", "", "2024-05-01", "2024-05-11"), columns=columns, end_days=end_days)
-    assert op.effort().effort[0, 0] == pytest.approx(1 + 2 * end_days)
+    op = operation(("T", "", "2024-05-01", "2024-05-11"), columns=columns, edge_days=edge_days)
+    assert op.effort().effort[0, 0] == pytest.approx(1 + 2 * counted)
 
 
 @pytest.mark.parametrize("station, days", [("any", 14), ("sum", 20), ("all", 6)])
@@ -106,8 +106,8 @@ def test_occasions_share_out_the_effort():
     op = operation(("T", "", "2024-05-01", "2024-05-21"), ("U", "", "2024-05-08", "2024-05-30"))
     one = op.effort().effort.sum(axis=1)
     for days in (1, 5, 7, 14, 100):
-        for cut in ("midnight", "noon"):
-            parts = op.effort(days=days, cut=cut)
+        for starts_at in ("midnight", "noon"):
+            parts = op.effort(days=days, starts_at=starts_at)
             np.testing.assert_allclose(parts.effort.sum(axis=1), one)
             assert (parts.effort <= parts.occasions["days"].to_numpy() + 1e-9).all()
 
@@ -121,7 +121,7 @@ def test_days_outside_the_chosen_dates_do_not_count():
 def test_noon_keeps_a_night_in_one_occasion_and_midnight_does_not():
     op = operation(("T", "", "2024-05-01", "2024-05-21"))
     night = np.array(["2024-05-04T23:50", "2024-05-05T00:10"], dtype="datetime64[s]")
-    noon = op.effort(days=1, cut="noon").occasion_of(night)
+    noon = op.effort(days=1, starts_at="noon").occasion_of(night)
     midnight = op.effort(days=1).occasion_of(night)
     assert noon[0] == noon[1]
     assert midnight[1] == midnight[0] + 1
@@ -131,8 +131,8 @@ def test_days_without_time_need_cuts_at_midnight():
     op = operation(("T", "", "2024-05-01", "2024-05-21"))
     day = np.array(["2024-05-04"], dtype="datetime64[s]")
     assert op.effort(days=1).occasion_of(day, False)[0] == 4
-    with pytest.raises(DataError, match="cut at noon"):
-        op.effort(days=1, cut="noon").occasion_of(day, False)
+    with pytest.raises(DataError, match="start at noon"):
+        op.effort(days=1, starts_at="noon").occasion_of(day, False)
     outside = np.array(["2023-01-01", "2025-01-01", "NaT"], dtype="datetime64[s]")
     assert op.effort(days=7).occasion_of(outside).tolist() == [0, 0, 0]
 
@@ -148,6 +148,29 @@ def test_same_night_across_a_border_needs_one_zone():
     assert here.intervals["T"][0][0] - there.intervals["T"][0][0] == pytest.approx(2 / 24)
     with pytest.raises(DataError, match="no time zone"):
         operation(period, zone="Asia/Nowhere")
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 30), st.integers(1, 20)), min_size=1, max_size=4),
+       st.sampled_from(["whole", "half", "none"]), st.sampled_from(["midnight", "noon"]),
+       st.one_of(st.none(), st.integers(1, 9)), st.sampled_from(["any", "sum"]))  # fmt: skip
+def test_checked_tables_and_field_sheets_give_equal_effort(spans, edge_days, starts_at, days, pair):
+    first = np.datetime64("2024-05-01")
+    rows = [("T", str(i), str(first + a), str(first + a + b)) for i, (a, b) in enumerate(spans)]
+    rows.append(("U", "", "2024-04-20T06:30:00", "2024-07-01T18:15:00"))
+    checked = operation(*rows, edge_days=edge_days, station=pair)
+    frame = pd.DataFrame(rows, columns=["trap_id", "camera", "start", "end"])
+    traps = pd.DataFrame({"trap_id": ["T", "U"], "x": [5e5, 5.03e5], "y": 5.4e6})
+    sheets = sn.read_field_tables(
+        traps, operation=frame.drop(columns="camera"), edge_days=edge_days, columns=None
+    )
+    one = checked.effort(days=days, starts_at=starts_at)
+    other = sheets.to_traps(cameras=pair, occasion_days=days, starts_at=starts_at)
+    np.testing.assert_allclose(one.effort, other.effort, atol=1e-8)
+    np.testing.assert_array_equal(
+        one.occasions["start"].to_numpy().astype("datetime64[s]"),
+        sheets.edges(occasion_days=days, starts_at=starts_at)[:-1],
+    )
 
 
 # --- into the survey

@@ -15,6 +15,7 @@ from secr_nea.design.faults import (
 )
 from secr_nea.design.grid import ScenarioGrid, scenario_grid
 from secr_nea.design.layouts import layout
+from secr_nea.design.metric_distance import MetricDistance
 from secr_nea.design.objectives import OBJECTIVES
 from secr_nea.design.patterns import cox_density, simulate_clusters, simulate_cox
 from secr_nea.design.place import Placement, place
@@ -33,6 +34,7 @@ __all__ = [
     "PRESETS",
     "Animals",
     "Expected",
+    "MetricDistance",
     "Placement",
     "Precision",
     "Prices",

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.optimize import brentq
-from scipy.stats import norm
+from scipy.special import ndtr, ndtri
 
 from secr_nea import _checks
 from secr_nea._typing import FloatArray
@@ -63,10 +63,10 @@ def power_to_detect(
     second = np.log1p(r**2 / ratio) if scaled else first
     mean = np.log(ratio) - 0.5 * second + 0.5 * first
     at = mean / np.sqrt(first + second)
-    z = norm.ppf(1.0 - alpha / sides)
+    z = ndtri(1.0 - alpha / sides)
     if sides == 1:
-        return np.asarray(norm.cdf(np.where(ratio < 1.0, -at, at) - z))
-    return np.asarray(norm.cdf(at - z) + norm.cdf(-at - z))
+        return np.asarray(ndtr(np.where(ratio < 1.0, -at, at) - z))
+    return np.asarray(ndtr(at - z) + ndtr(-at - z))
 
 
 def detectable_change(
@@ -155,7 +155,7 @@ def power_of_study(
         )
         z = (two[0] - one[0]) / np.hypot(one[1], two[1])
         true1, true2 = (study.grid.scenarios[i].mean_density for i in (before, s))
-        limit = norm.ppf(1.0 - alpha / sides)
+        limit = ndtri(1.0 - alpha / sides)
         told = (np.abs(z) if sides == 2 else np.sign(true2 - true1) * z) > limit
         share, n = float(told.mean()), len(both)
         rse = float(first["rse"].mean())

@@ -212,14 +212,15 @@ def _strata(
             raise DataError("at_least needs strata=, the covariate of the sites that holds them.")
         return np.zeros(sites.n_traps, dtype=np.int64), np.zeros(1, dtype=np.int64)
     _has(sites, strata)
-    labels = sites.covariates[strata].astype(str)
-    levels, code = np.unique(labels, return_inverse=True)
+    # fixed cameras of another array may have no stratum: theirs has no name
+    labels = ["" if _checks.is_missing(v) else str(v) for v in sites.covariates[strata]]
+    levels, code = np.unique(np.array(labels), return_inverse=True)
     wanted = dict(at_least or {})
     unknown = sorted(set(map(str, wanted)) - set(levels))
     if unknown:
         raise DataError(
             f"No site has the {strata} {_checks.listed(unknown)}; there are "
-            f"{_checks.listed(levels)}."
+            f"{_checks.listed(level for level in levels if level)}."
         )
     counts = np.array([int(wanted.get(level, 0)) for level in levels], dtype=np.int64)
     return code.reshape(-1).astype(np.int64), counts

@@ -61,13 +61,16 @@ def encounters_of(scenario: Scenario, values: tuple[FloatArray, ...]) -> Encount
     -----
     With h the hazard and T the effort of an occasion, the expected number of detections is T h
     (count, searches), 1 - exp(-T h) (binary), T (1 - exp(-h)) (binomial) and, for multi-catch
-    traps with total hazard H, T h / H (1 - exp(-H)).
+    traps with total hazard H, T h / H (1 - exp(-H)). A capped detector catches the animal that
+    comes first: integral over u from 0 to 1 of T h exp(-T h u) E exp(-S u), with S the hazard of
+    all other animals, a Poisson process; exact for its detections, and taken to be independent
+    between detectors and occasions for the number of animals.
     """
     traps = scenario.traps
     check_search_detection(traps, scenario.detection)
     points = scenario.mask.xy
     kind = np.array(traps.detector)
-    multi = kind == "multi"
+    multi, capped = kind == "multi", kind == "capped"
     shape = (traps.n_traps, len(points))
     exposure, detections = np.zeros(shape), np.zeros(shape)
     log_elsewhere, log_not_here = np.zeros(shape), np.zeros(shape)
@@ -76,6 +79,9 @@ def encounters_of(scenario: Scenario, values: tuple[FloatArray, ...]) -> Encount
         hazard = _hazard(traps, scenario.detection, d2, points, [value[:, s] for value in values])
         effort = traps.effort[:, s, None]
         total = hazard * effort
+        if capped.any():
+            caught = _caught(scenario.animals_at_points, total[capped])
+            total[capped] = -np.log1p(-np.minimum(caught, 1.0 - 1e-12))
         found = _expected_detections(kind, total, hazard, effort)
         exposure += times * total
         detections += times * found
@@ -91,6 +97,18 @@ def encounters_of(scenario: Scenario, values: tuple[FloatArray, ...]) -> Encount
         np.where(multi[:, None], -np.expm1(log_not_here), -np.expm1(-exposure)),
         _exactly_one(exposure, multi, log_elsewhere),
     )
+
+
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(24)
+
+
+def _caught(animals: FloatArray, total: FloatArray) -> FloatArray:
+    """Probability that an animal is the first at capped detectors, (n_capped, n_points)."""
+    found = np.zeros_like(total)
+    for node, weight in zip(0.5 * (_NODES + 1.0), 0.5 * _WEIGHTS, strict=True):
+        others = np.exp(-(-np.expm1(-total * node) @ animals))
+        found += weight * total * np.exp(-total * node) * others[:, None]
+    return found
 
 
 def _distinct_occasions(traps: TrapArray, values: tuple[FloatArray, ...]) -> list[tuple[int, int]]:
@@ -130,7 +148,8 @@ def _expected_detections(
     """Expected detections of one occasion, shape (n_traps, n_points)."""
     found = total.copy()
     binary, binomial, multi = (kind == word for word in ("binary", "binomial", "multi"))
-    found[binary] = -np.expm1(-total[binary])
+    once = binary | (kind == "capped")
+    found[once] = -np.expm1(-total[once])
     found[binomial] = -np.expm1(-hazard[binomial]) * effort[binomial]
     if multi.any():
         all_traps = total[multi].sum(axis=0)

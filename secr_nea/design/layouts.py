@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from scipy.cluster.vq import kmeans2
 from scipy.spatial import cKDTree
 
 from secr_nea import _checks
@@ -197,6 +196,8 @@ def _lacework(
 def _coverage(
     xy: FloatArray, number: int, spacing: float | None, size: int, rng: np.random.Generator
 ) -> IntArray:
+    from scipy.cluster.vq import kmeans2
+
     scaled = (xy - xy.mean(axis=0)) / xy.std()
     if number == len(xy):
         return np.arange(number, dtype=np.int64)

@@ -139,8 +139,8 @@ class Worth:
 
 def refuse_competition(scenario: Scenario) -> None:
     """ModelError when the gain of a camera depends on others in ways that are not followed."""
-    if "multi" in scenario.traps.detector:
+    if {"multi", "capped"} & set(scenario.traps.detector):
         raise ModelError(
-            "Multi-catch traps compete for animals, so their worth does not add up; place them as "
-            "'binary' detectors and look at the expected numbers of the result."
+            "At multi-catch and capped detectors there is competition: their worth does not "
+            "add up; place them as 'binary' detectors and look at the expected numbers."
         )

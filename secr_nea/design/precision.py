@@ -127,32 +127,46 @@ def precision(
     D. L. and Efford, M. G. (2008) Biometrics 64, 377-385 (the likelihood).
     """
     scenario = scenario_of(plan, mask, density, options)
-    words: dict[str, Any] = dict(formulas or {})
+    words: dict[str, Any] = {**scenario.model_options, **(formulas or {})}
     crowded = scenario.changed(fixed_n=None, population=None, faults=None)
     n = expected(scenario).animals
     if not n > 0.0:
         raise DataError("Nothing can be detected by this survey, so there is no information.")
-    factor = max(1.0, n_simulated / _BATCHES / n)
+    # at capped detectors animals compete: many ordinary surveys instead of few crowded ones
+    capped = "capped" in scenario.traps.detector
+    batches = max(_BATCHES, round(n_simulated / n)) if capped else _BATCHES
+    factor = 1.0 if capped else max(1.0, n_simulated / _BATCHES / n)
     crowded = crowded.changed(density=scenario.density_at_points * factor * _fixed(scenario))
     total, per_batch, seen = None, [], 0
-    for rng in streams_of(seed, PRECISION, _BATCHES):
+    for rng in streams_of(seed, PRECISION, batches):
         survey = crowded.simulate(seed=rng)
         seen += survey.n_animals
-        model = Model(survey, detection=scenario.detection, classes=classes, groups=groups, **words)
+        model = Model(survey, classes=classes, groups=groups, **words)
         information = _information(model, true_coefficients(model, crowded), factor)
         total = information if total is None else total + information
         truth = true_coefficients(model, scenario)
-        per_batch.append(_rse(model, truth, _inverse(information, model), scenario))
+        if np.isnan(truth).any():
+            unknown = np.array(model.coefficient_names)[np.isnan(truth)]
+            raise ModelError(f"A scenario does not say what is true of {', '.join(unknown)}.")
+        if not capped:
+            per_batch.append(_rse(model, truth, _inverse(information, model), scenario))
     assert total is not None
-    covariance = _inverse(total / _BATCHES, model)
+    covariance = _inverse(total / batches, model)
     return Precision(
         names=model.coefficient_names,
         coefficients=truth,
         covariance=covariance,
         rse=_rse(model, truth, covariance, scenario),
-        rse_error=float(np.std(per_batch, ddof=1) / np.sqrt(_BATCHES)),
+        rse_error=_spread(per_batch),
         n_simulated=seen,
     )
+
+
+def _spread(per_batch: list[float]) -> float:
+    """Monte Carlo error of the mean of batches; unknown where single surveys were too small."""
+    if len(per_batch) < 2:
+        return float("nan")
+    return float(np.std(per_batch, ddof=1) / np.sqrt(len(per_batch)))
 
 
 def _fixed(scenario: Scenario) -> float:

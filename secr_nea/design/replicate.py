@@ -94,7 +94,7 @@ def one_replicate(plan: StudyPlan, scenario: int, replicate: int) -> Row:
             warnings.simplefilter("ignore")
             survey = survey_of(plan, scenario, replicate)
             row |= _seen(survey)
-            model = Model(survey, **plan.options)
+            model = Model(survey, **{**plan.scenarios[scenario].model_options, **plan.options})
             estimate = maximise(model, progress=False)
             row |= _estimates(plan, plan.scenarios[scenario], estimate)
     except SecrError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
@@ -16,6 +17,7 @@ from secr_nea._typing import FloatArray
 from secr_nea.captures import CaptureHistory
 from secr_nea.design.animals import Animals, checked_shares
 from secr_nea.design.draws import Distances
+from secr_nea.design.metric_distance import MetricDistance
 from secr_nea.design.simulate import (
     checked_density,
     class_levels,
@@ -26,6 +28,7 @@ from secr_nea.design.simulate import (
 )
 from secr_nea.design.streams import CLASSES, Seed, stream
 from secr_nea.detection import DetectionFunction, detection_function
+from secr_nea.distances import GivenDistance, Metric
 from secr_nea.errors import DataError, ModelError, SecrWarning
 from secr_nea.mask import HabitatMask
 from secr_nea.survey import Survey
@@ -54,8 +57,10 @@ class Scenario:
         What the classes are, as a covariate of animals.
     fixed_n : int, optional
         Exactly so many animals; else their number is Poisson.
-    distances : callable, optional
-        Other distances than straight lines; see `simulate_captures`.
+    distances : Metric or callable, optional
+        Other distances than straight lines: a metric of `secr_nea.distances` with friction 1, a
+        `MetricDistance`, or a function as for `simulate_captures`. Fits of a study then take the
+        true distances, unless they have ``distance=`` of their own.
     population : callable, optional
         How animals are placed, ``population(mask, density, seed=...)``, when they are not
         independent of each other: for example
@@ -109,7 +114,7 @@ class Scenario:
         classes: Mapping[str, float] | None = None,
         by: str = "sex",
         fixed_n: int | None = None,
-        distances: Distances | None = None,
+        distances: Metric | Distances | None = None,
         population: Population | None = None,
         faults: Faults | None = None,
         name: str = "scenario",
@@ -129,6 +134,12 @@ class Scenario:
                 f"Parameters are given for {_checks.listed(levels)}, but classes are "
                 f"{_checks.listed(shares) or 'not given'}: give classes={{class: share}}."
             )
+        if shares and "capped" in traps.detector:
+            raise ModelError(
+                "At capped detectors all animals compete; classes that differ cannot be simulated."
+            )
+        if isinstance(distances, Metric):
+            distances = MetricDistance(distances, mask)
         function = detection_function(detection)
         for level in shares or (None,):
             parameter_values(function, traps, of_class(parameters, level))
@@ -218,6 +229,15 @@ class Scenario:
         for level in self.classes or (None,):
             values = parameter_values(self.detection, self.traps, of_class(self.parameters, level))
             yield level, self.classes[level] if level is not None else 1.0, values
+
+    @cached_property
+    def model_options(self) -> dict[str, Any]:
+        """What a model must be told to be true: the detection function and the distances."""
+        options: dict[str, Any] = {"detection": self.detection}
+        if self.distances is not None:
+            matrix = self.distances(self.traps.xy, self.mask.xy)
+            options["distance"] = GivenDistance(matrix)
+        return options
 
     def simulate_animals(self, *, seed: Seed = None) -> Animals:
         """The animals of one survey.

@@ -158,6 +158,10 @@ def simulate_captures(
     if levels:
         which = class_positions(population, by, levels)
         members = [np.flatnonzero(which == c) for c in range(len(levels))]
+    if levels and "capped" in traps.detector:
+        raise ModelError(
+            "At capped detectors all animals compete; parameters for each class cannot be used."
+        )
     rng = stream(seed, CAPTURES)
     drawn: list[Drawn] = []
     for own, values in zip(members, of_classes, strict=True):

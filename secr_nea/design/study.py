@@ -132,7 +132,8 @@ def study(
         Whether to show a bar with the time that remains.
     **options
         What `Model` takes: formulas such as ``D="~ rugged"``, ``classes="sex"``, ``population=``,
-        ``detection=`` (that of the scenario by default) ...
+        ``detection=`` and ``distance=`` (those of the scenario by
+        default) ...
 
     Returns
     -------
@@ -163,9 +164,6 @@ def study(
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
         raise DataError(f"seed must be a whole number of 0 or more; got {seed!r}.")
     z_value(level)
-    detections = {s.detection.name: s.detection for s in grid.scenarios}
-    if "detection" not in options and len(detections) == 1:
-        options["detection"] = next(iter(detections.values()))
     plan = StudyPlan(grid.scenarios, options, int(seed), level)
     chunks = [
         (s, first, min(_CHUNK, number - first))

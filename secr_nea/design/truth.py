@@ -25,16 +25,18 @@ def true_coefficients(model: Model, scenario: Scenario) -> FloatArray:
     -------
     float64 array, shape (n_coefficients,)
         Where formulas cannot say it exactly, the nearest that they can (least squares on the
-        link scale).
+        link scale); missing for parameters that a scenario does not have, such as ``noneuc``.
 
     Raises
     ------
     ModelError
         If the model has classes that are not those of the scenario.
     """
-    found = np.zeros(model.n_coefficients)
+    found = np.full(model.n_coefficients, np.nan)
     for name, values in _true_rows(model, scenario).items():
-        parameter = model.parameters[name]
+        parameter = model.parameters.get(name)
+        if parameter is None:
+            continue
         if parameter.fixed is None:
             found[parameter.slice] = _nearest(parameter, values)
     return found

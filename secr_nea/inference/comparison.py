@@ -174,10 +174,20 @@ def shown_table(models: ModelSet) -> pd.DataFrame:
     ranges = zip(
         table["density_per_100km2"], table["density_lower"], table["density_upper"], strict=True
     )
-    shown["density per 100 km2"] = [f"{d:.3g} ({a:.3g} to {b:.3g})" for d, a, b in ranges]
+    shown["density per 100 km2"] = [
+        f"{_three(d)} ({_three(a)} to {_three(b)})" for d, a, b in ranges
+    ]
     shown["sigma, m"] = [f"{v:,.0f}" for v in table["sigma_m"]]
-    shown["look at"] = ["see below" if told else "" for told in table["flags"]]
+    if table["flags"].any():
+        shown["look at"] = ["see below" if told else "" for told in table["flags"]]
     return shown
+
+
+def _three(value: float) -> str:
+    """Three digits, zeros at the end included."""
+    if not np.isfinite(value) or value == 0.0:
+        return "-" if np.isnan(value) else f"{value:g}"
+    return f"{value:,.{max(0, 2 - int(np.floor(np.log10(abs(value)))))}f}"
 
 
 def compare(

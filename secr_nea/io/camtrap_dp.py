@@ -20,10 +20,11 @@ from secr_nea.errors import DataError
 from secr_nea.io import projections
 from secr_nea.io.camtrap_observations import EVENT_COLUMNS, events, read_observations
 from secr_nea.io.csv_chunks import read_columns
-from secr_nea.io.dates import offsets_of, zone_of, zoned_times
+from secr_nea.io.dates import offsets_of, zoned_times
 from secr_nea.io.field_tables import FieldTables
 from secr_nea.io.operation import check_intervals
 from secr_nea.io.untrusted import Package, open_package, relative_name
+from secr_nea.quality.dates import zone_of
 
 DESCRIPTION = "datapackage.json"
 DEPLOYMENT_COLUMNS = ("deploymentID", "latitude", "longitude", "deploymentStart", "deploymentEnd")

@@ -18,10 +18,10 @@ from secr_nea._typing import PathLike
 from secr_nea._version import __version__
 from secr_nea.errors import DataError
 from secr_nea.io.camtrap_dp import DESCRIPTION
-from secr_nea.io.dates import zone_of
 from secr_nea.io.field_tables import FieldTables
 from secr_nea.io.projections import to_degrees
 from secr_nea.io.table_files import made_folder
+from secr_nea.quality.dates import zone_of
 from secr_nea.survey import Survey
 
 STANDARD = "https://raw.githubusercontent.com/tdwg/camtrap-dp/1.0.2"

@@ -20,8 +20,9 @@ from secr_nea.errors import DataError
 from secr_nea.io import projections
 from secr_nea.io.dates import order_of_table, parse_times
 from secr_nea.io.field_tables import SESSION, FieldTables
-from secr_nea.io.operation import DAY, check_intervals, operating_time
+from secr_nea.io.operation import check_intervals
 from secr_nea.io.sheets import as_text, read_cells
+from secr_nea.quality.occasions import DAY, operating_time
 
 PROBLEM = re.compile(r"Problem(\d+)_(from|to)")
 ROW_NAME = re.compile(r"(?P<station>.+?)(?:__SESS_(?P<session>.+?))?(?:__CAM_(?P<camera>.+))?")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
-import zoneinfo
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -13,16 +11,9 @@ import pandas as pd
 from secr_nea import _checks
 from secr_nea._typing import BoolArray
 from secr_nea.errors import DataError
+from secr_nea.quality.dates import ORDERS, order_told_by, read_date
 
-ORDERS = ("dmy", "mdy")
-CLOCK = r"(?:[T\s]+(\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?\s*([AaPp][Mm])?)?"
-ISO = re.compile(rf"(\d{{4}})[-/.](\d{{1,2}})[-/.](\d{{1,2}}){CLOCK}\s*(Z|[+-]\d{{2}}:?\d{{2}})?")
-NUMERIC = re.compile(rf"(\d{{1,2}})[-/.\s](\d{{1,2}})[-/.\s](\d{{4}}){CLOCK}")
-NAMED = re.compile(rf"(\d{{1,2}})[-/.\s]*([A-Za-z]{{3,9}})[-/.,\s]*(\d{{4}}){CLOCK}")
 OFFSET = r"T.*(?:Z|[+-]\d{2}:?\d{2})$"
-SERIAL = re.compile(r"\d{5}(\.\d+)?")
-MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
-EXCEL_EPOCH = np.datetime64("1899-12-30", "s")
 FIRST_YEAR, LAST_YEAR = 1950, 2100
 
 
@@ -86,10 +77,11 @@ def parse_times(
             if not missing:
                 bad.append(f"row {where[i]}: empty")
             continue
-        try:
-            times[i], date_only[i] = _one(cell, found)
-        except (ValueError, OverflowError):
+        read = read_date(cell, found)
+        if read is None or not _is_clear(cell, read.when.year, read.form):
             bad.append(f"row {where[i]}: {str(cell)!r}")
+            continue
+        times[i], date_only[i] = read.when, not read.has_time
     if bad:
         raise DataError(
             f"{place} is no date in {_checks.listed(bad)}. Write 2023-01-06, or say the order of "
@@ -99,48 +91,10 @@ def parse_times(
     return times, date_only
 
 
-def _one(cell: object, order: str) -> tuple[np.datetime64, bool]:
-    """One cell; ValueError when it is no date."""
-    if isinstance(cell, dt.datetime | np.datetime64):
-        naive = cell.replace(tzinfo=None) if isinstance(cell, dt.datetime) else cell
-        stamp: np.datetime64 = np.array([naive], dtype="datetime64[s]")[0]
-        return _plausible(stamp), bool(stamp == stamp.astype("datetime64[D]"))
-    if isinstance(cell, dt.date):
-        return _plausible(np.datetime64(cell, "s")), True
-    text = str(cell).strip()
-    if SERIAL.fullmatch(text):
-        seconds = round(float(text) * 86_400)
-        return _plausible(EXCEL_EPOCH + np.timedelta64(seconds, "s")), seconds % 86_400 == 0
-    if match := ISO.fullmatch(text):
-        return _built(match[1], match[2], match[3], match.groups()[3:7])
-    if match := NAMED.fullmatch(text):
-        month = MONTHS.index(match[2][:3].casefold()) + 1
-        return _built(match[3], month, match[1], match.groups()[3:7])
-    match = NUMERIC.fullmatch(text)
-    if not match:
-        raise ValueError(text)
-    first, second = (match[1], match[2]) if order == "dmy" else (match[2], match[1])
-    return _built(match[3], second, first, match.groups()[3:7])
-
-
-def _built(
-    year: object, month: object, day: object, clock: Sequence[str | None]
-) -> tuple[np.datetime64, bool]:
-    hour, minute, second, half = clock
-    h = int(hour or 0)
-    if half:
-        if not 1 <= h <= 12:
-            raise ValueError(hour)
-        h = h % 12 + (12 if half.casefold() == "pm" else 0)
-    parts = (int(str(year)), int(str(month)), int(str(day)), h, int(minute or 0), int(second or 0))
-    return _plausible(np.datetime64(dt.datetime(*parts), "s")), hour is None
-
-
-def _plausible(stamp: np.datetime64) -> np.datetime64:
-    year = int(stamp.astype("datetime64[Y]").astype(int)) + 1970
-    if not FIRST_YEAR <= year <= LAST_YEAR:
-        raise ValueError(str(stamp))
-    return stamp
+def _is_clear(cell: object, year: int, form: str) -> bool:
+    """Whether the year is a possible one and, in text, written in full: 03/11/22 is no date."""
+    in_full = form in ("serial", "date") or str(year) in str(cell)
+    return FIRST_YEAR <= year <= LAST_YEAR and in_full
 
 
 def order_of(cells: Iterable[tuple[int, object]], place: str, order: str = "infer") -> str:
@@ -168,25 +122,19 @@ def order_of(cells: Iterable[tuple[int, object]], place: str, order: str = "infe
         raise DataError(f"dates must be 'infer', 'dmy' or 'mdy'; got {order!r}.")
     if order != "infer":
         return order
-    matches = [
-        (row, match)
-        for row, cell in cells
-        if isinstance(cell, str) and (match := NUMERIC.fullmatch(cell.strip()))
-    ]
-    # dots are written where the day comes first
-    slashes = [(row, match) for row, match in matches if "." not in match[0]]
-    day_first = [row for row, match in matches if int(match[1]) > 12]
-    month_first = [row for row, match in matches if int(match[2]) > 12]
+    told = [(row, cell, order_told_by(cell)) for row, cell in cells]
+    day_first, month_first = ([row for row, _, only in told if only == one] for one in ORDERS)
     if day_first and month_first:
         raise DataError(
             f"{place} mixes day/month ({_checks.rows_listed(day_first)}) and month/day "
             f"({_checks.rows_listed(month_first)}). Correct one of them."
         )
-    ambiguous = any(int(match[1]) != int(match[2]) for _, match in slashes)
-    if ambiguous and not day_first and not month_first:
+    # dots are written where the day comes first
+    unclear = [cell for _, cell, only in told if only == "either" and "." not in str(cell)]
+    if unclear and not day_first and not month_first:
         raise DataError(
-            f"{place}: no cell tells whether {slashes[0][1][0]!r} is day/month or month/day. Say "
-            "so: dates='dmy' or dates='mdy'."
+            f"{place}: no cell tells whether {str(unclear[0]).strip()!r} is day/month or "
+            "month/day. Say so: dates='dmy' or dates='mdy'."
         )
     return "mdy" if month_first else "dmy"
 
@@ -197,7 +145,7 @@ def _warn_of_true_dates(cells: Sequence[object], rows: Sequence[int], place: str
         for row, cell in zip(rows, cells, strict=True)
         if isinstance(cell, dt.date) and cell.day <= 12
     ]
-    text = any(isinstance(cell, str) and NUMERIC.fullmatch(cell.strip()) for cell in cells)
+    text = any(order_told_by(cell) for cell in cells)
     if true_dates and text:
         _checks.warn(
             f"{place} holds text and {_checks.plural(len(true_dates), 'true date')} whose day is "
@@ -206,23 +154,6 @@ def _warn_of_true_dates(cells: Sequence[object], rows: Sequence[int], place: str
             "the cameras.",
             stacklevel=5,
         )
-
-
-def zone_of(name: str) -> dt.tzinfo:
-    """Time zone from a name: ``Asia/Hovd``, ``+07:00``, ``UTC``; DataError when there is none."""
-    text = name.strip()
-    if match := re.fullmatch(r"(?:UTC|GMT)?\s*([+-])(\d{1,2})(?::?(\d{2}))?", text):
-        minutes = int(match[2]) * 60 + int(match[3] or 0)
-        if minutes <= 15 * 60:
-            return dt.timezone(dt.timedelta(minutes=minutes if match[1] == "+" else -minutes))
-    if text.upper() in ("UTC", "GMT", "Z"):
-        return dt.UTC
-    try:
-        return zoneinfo.ZoneInfo(text)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        raise DataError(
-            f"There is no time zone {name!r}. Write it like 'Asia/Hovd' or '+07:00'."
-        ) from None
 
 
 def offsets_of(texts: pd.Series) -> list[str]:

@@ -16,9 +16,10 @@ from secr_nea.errors import DataError
 from secr_nea.io import projections
 from secr_nea.io.dates import order_of_table, parse_times
 from secr_nea.io.field_tables import SESSION, FieldTables
-from secr_nea.io.operation import check_intervals, operating_time
+from secr_nea.io.operation import check_intervals
 from secr_nea.io.sheets import as_text, is_workbook, read_cells
 from secr_nea.io.synonyms import decimal_points, renamed
+from secr_nea.quality.occasions import operating_time
 
 Columns: TypeAlias = Mapping[str, str] | str | None
 NUMBERS = ("x", "y", "longitude", "latitude", "effort", "count", "occasion")

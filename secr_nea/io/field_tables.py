@@ -19,6 +19,7 @@ from secr_nea.io import operation as operating
 from secr_nea.io.kept_detections import independent, inside_operation
 from secr_nea.io.survey_rows import effort_of, typed
 from secr_nea.mask import HabitatMask
+from secr_nea.quality.occasions import occasion_edges
 from secr_nea.survey import Survey
 from secr_nea.traps import TrapArray
 
@@ -166,7 +167,7 @@ class FieldTables:
             bare = last == last.normalize()
             last = last + pd.Timedelta(days=1) if bare else last
         begin, end = (np.datetime64(stamp, "s") for stamp in (first, last))
-        return operating.occasion_edges(begin, end, occasion_days, starts_at)
+        return occasion_edges(begin, end, occasion_days, starts_at)
 
     def to_traps(
         self,

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 
 from secr_nea import _checks
-from secr_nea._typing import BoolArray
 from secr_nea.errors import DataError
 from secr_nea.io import operation as operating
+from secr_nea.quality.independence import independent_detections
 
 OUTSIDE = ("refuse", "drop", "keep")
 BURST = 30.0
@@ -110,33 +110,19 @@ def independent(frame: pd.DataFrame, minutes: float | None, detector: str) -> pd
     timed = frame
     if "date_only" in frame.columns:
         timed = frame[~frame["date_only"].to_numpy(dtype=bool)]
-    ordered = timed.sort_values(["animal_id", "trap_id", "time"], kind="stable")
-    close = _close(ordered, limit * 60.0)
-    if not close.any():
+    gap = pd.Timedelta(minutes=min(limit, 1e8))  # as long as a Timedelta can be
+    kept = independent_detections(timed, gap, date="time") if len(timed) else timed
+    close = timed.index.difference(kept.index)
+    if not len(close):
         return frame
     if minutes is None:
         if detector != "binary":
             _checks.warn(
-                f"{int(close.sum())} of {len(frame)} detections follow one of the same animal at "
+                f"{len(close)} of {len(frame)} detections follow one of the same animal at "
                 f"the same trap within {BURST:g} minutes: bursts, or two cameras of a station, "
                 "counted more than once? Give independence_minutes= (0 keeps them all).",
                 stacklevel=5,
             )
         return frame
-    rest: pd.DataFrame = frame.drop(index=ordered.index[close])
+    rest: pd.DataFrame = frame.drop(index=close)
     return rest
-
-
-def _close(ordered: pd.DataFrame, seconds: float) -> BoolArray:
-    """Which rows follow a kept one of the same animal and trap within some seconds."""
-    time = ordered["time"].to_numpy().astype("datetime64[s]").astype(np.int64)
-    animal, trap = (ordered[name].to_numpy(dtype=object) for name in ("animal_id", "trap_id"))
-    close = np.zeros(len(ordered), dtype=bool)
-    last = -1
-    for i in range(len(ordered)):
-        same = last >= 0 and animal[i] == animal[last] and trap[i] == trap[last]
-        if same and time[i] - time[last] < seconds:
-            close[i] = True
-        else:
-            last = i
-    return close

@@ -21,9 +21,10 @@ from secr_nea.io.boundary import read_boundary
 from secr_nea.io.dates import parse_times
 from secr_nea.io.field_sheets import read_field_tables
 from secr_nea.io.field_tables import FieldTables
-from secr_nea.io.operation import operating_time
 from secr_nea.io.sheets import as_text, read_cells
-from secr_nea.io.synonyms import COMMON, _loose
+from secr_nea.io.synonyms import COMMON
+from secr_nea.quality.columns import plain
+from secr_nea.quality.occasions import operating_time
 
 NAMES = {
     "trap_id": COMMON["trap_id"],
@@ -128,7 +129,7 @@ def _features(path: PathLike, layer: str | None) -> tuple[pd.DataFrame, Any, Any
     """Attributes and coordinates of the visits."""
     if Path(path).suffix.lower() == ".csv":
         table = read_cells(path, "visits")
-        degrees = {_loose(str(name)): str(name) for name in table.columns}
+        degrees = {plain(name): str(name) for name in table.columns}
         pairs = (("longitude", "latitude"), ("lon", "lat"), ("долгота", "широта"))
         found = next((p for p in pairs if set(p) <= set(degrees)), None)
         if found is None:
@@ -164,7 +165,8 @@ def _fields(table: pd.DataFrame, columns: Mapping[str, str] | None, place: str) 
                     f"{_checks.listed(map(repr, present), 20)}."
                 )
             continue
-        like = [column for column in present if _loose(column) in {name, *words.split()}]
+        keys = {plain(word) for word in (name, *words.split())}
+        like = [column for column in present if plain(column) in keys]
         if len(like) != 1:
             raise DataError(
                 f"{place}: {'no field' if not like else _checks.listed(map(repr, like))} may be "

@@ -1,10 +1,4 @@
-"""Effort by occasion from the intervals in which cameras operated, in local time.
-
-Rule for set-up and retrieval days: a start or end with a time of day counts exactly. A bare date
-counts as half a day by default (from noon of the first to noon of the last day, so that
-effort = last day - first day), as camtrapR does since version 2.1; ``edge_days`` may be ``"whole"``
-(both days count) or ``"none"`` (neither does).
-"""
+"""Effort of traps on occasions, and what lies outside operation, from tables of intervals."""
 
 from __future__ import annotations
 
@@ -14,89 +8,9 @@ import numpy as np
 import pandas as pd
 
 from secr_nea import _checks
-from secr_nea._typing import FloatArray, IntArray
+from secr_nea._typing import FloatArray
 from secr_nea.errors import DataError
-
-EDGE_DAYS = {"half": (12, 12), "whole": (0, 24), "none": (24, 0)}
-"""Hours after midnight at which a camera starts on its first and ends on its last bare date."""
-STARTS = {"midnight": 0, "noon": 12}
-DAY = np.timedelta64(86_400, "s")
-MAX_OCCASIONS = 5_000
-
-
-def operating_time(
-    day: np.ndarray, date_only: np.ndarray, *, edge: str, edge_days: str = "half"
-) -> np.ndarray:
-    """Start or end of operation from dates and times, by the rule for bare dates.
-
-    Parameters
-    ----------
-    day : datetime64 array, shape (n,)
-    date_only : bool array, shape (n,)
-        Which of them have no time of day.
-    edge : {"start", "end"}
-    edge_days : {"half", "whole", "none"}
-
-    Returns
-    -------
-    datetime64[s] array, shape (n,)
-
-    Raises
-    ------
-    DataError
-    """
-    if edge_days not in EDGE_DAYS:
-        raise DataError(f"edge_days must be {_checks.listed(EDGE_DAYS)}; got {edge_days!r}.")
-    hours = EDGE_DAYS[edge_days][0 if edge == "start" else 1]
-    moved = day.astype("datetime64[s]") + np.where(date_only, hours, 0) * np.timedelta64(3600, "s")
-    return np.asarray(moved, dtype="datetime64[s]")
-
-
-def occasion_edges(
-    first: np.datetime64,
-    last: np.datetime64,
-    occasion_days: float | None = None,
-    starts_at: str = "midnight",
-) -> np.ndarray:
-    """Boundaries of the occasions.
-
-    Parameters
-    ----------
-    first, last : datetime64
-        Beginning and end of the survey, local time.
-    occasion_days : int, optional
-        Length of an occasion; one occasion when None. The last one may be shorter.
-    starts_at : {"midnight", "noon"}
-        When a day begins: at noon a night stays in one piece.
-
-    Returns
-    -------
-    datetime64[s] array, shape (n_occasions + 1,)
-
-    Raises
-    ------
-    DataError
-    """
-    if starts_at not in STARTS:
-        raise DataError(f"starts_at must be {_checks.listed(STARTS)}; got {starts_at!r}.")
-    shift = np.timedelta64(STARTS[starts_at], "h").astype("timedelta64[s]")
-    begin = (first - shift).astype("datetime64[D]").astype("datetime64[s]") + shift
-    days = int(np.ceil((last - begin) / DAY))
-    if days < 1:
-        raise DataError(f"The survey ends ({last}) before it begins ({first}).")
-    if occasion_days is None:
-        return np.array([begin, begin + days * DAY])
-    length = _checks.positive(occasion_days, "occasion_days")
-    if length != int(length):
-        raise DataError(f"occasion_days must be a whole number of days; got {occasion_days:g}.")
-    n = int(np.ceil(days / length))
-    if n > MAX_OCCASIONS:
-        raise DataError(
-            f"{days:,} days give {n:,} occasions of {length:g} days; at most {MAX_OCCASIONS:,} are "
-            "made. Is there a wrong year in the dates? Or use longer occasions."
-        )
-    edges = begin + np.arange(n + 1) * int(length) * DAY
-    return np.asarray(np.minimum(edges, begin + days * DAY))
+from secr_nea.quality.intervals import overlap
 
 
 def effort_by_occasion(
@@ -131,27 +45,13 @@ def effort_by_occasion(
         raise DataError(f"cameras must be 'any' or 'sum'; got {cameras!r}.")
     position = {name: k for k, name in enumerate(trap_ids)}
     effort = np.zeros((len(trap_ids), len(edges) - 1))
+    seconds = edges.astype("datetime64[s]").astype(np.float64)
     for name, rows in operation.groupby("trap_id", sort=False):
-        start = rows["start"].to_numpy().astype("datetime64[s]").astype(np.int64)
-        end = rows["end"].to_numpy().astype("datetime64[s]").astype(np.int64)
-        share = rows["share"].to_numpy(dtype=np.float64) if "share" in rows else np.ones(len(rows))
-        seconds = edges.astype("datetime64[s]").astype(np.int64)
-        effort[position[str(name)]] = _one_trap(start, end, share, seconds, cameras == "sum")
+        spans = rows[["start", "end"]].to_numpy("datetime64[s]").astype(np.float64)
+        share = rows["share"].to_numpy(np.float64) if "share" in rows else None
+        within = overlap(spans, seconds, share, add=cameras == "sum")
+        effort[position[str(name)]] = within / 86_400.0
     return effort
-
-
-def _one_trap(
-    start: IntArray, end: IntArray, share: FloatArray, edges: IntArray, add: bool
-) -> FloatArray:
-    """Days of operation within each pair of edges, from intervals that may overlap."""
-    cuts = np.unique(np.concatenate([start, end, edges]))
-    cuts = cuts[(cuts >= edges[0]) & (cuts <= edges[-1])]
-    active = (start[:, None] <= cuts[None, :-1]) & (end[:, None] >= cuts[None, 1:])
-    rate = np.where(active, share[:, None], 0.0)
-    per_day = rate.sum(axis=0) if add else rate.max(axis=0, initial=0.0)
-    occasion = np.searchsorted(edges, cuts[:-1], side="right") - 1
-    days = per_day * np.diff(cuts) / 86_400.0
-    return np.bincount(occasion, weights=days, minlength=len(edges) - 1).astype(np.float64)
 
 
 def outside_operation(detections: pd.DataFrame, operation: pd.DataFrame) -> FloatArray:

@@ -13,50 +13,26 @@ from secr_nea._printing import facts_html
 from secr_nea._typing import PathLike
 from secr_nea.errors import DataError
 from secr_nea.io.sheets import read_cells
+from secr_nea.quality.columns import EFFORT, END, ROLES, SESSION, START, TRAP, plain
 
 COMMON = {
-    "session": "session survey site area season сессия участок",
-    "trap_id": "trapid trap trapname station stationid stationname camera cameraid cameraname "
-    "camerano cameranumber detector detectorid site siteid locid location locationid placename "
-    "ct ctid номеркамеры камера ловушка фотоловушка номерфотоловушки станция номерстанции точка",
+    # wider than where columns are taken without being shown for confirmation
+    "session": f"{SESSION} site area season участок",
+    "trap_id": TRAP,
 }
+_PLACES, _SEEN = ROLES["traps"], ROLES["detections"]
 SYNONYMS: dict[str, dict[str, str]] = {
     "traps": COMMON
-    | {
-        "x": "utmx easting xcoord east utmeasting",
-        "y": "utmy northing ycoord north utmnorthing",
-        "longitude": "long lon lng decimallongitude gpsx долгота",
-        "latitude": "lat decimallatitude gpsy широта",
-        "utm_zone": "utmzone zone зона",
-        "start": "startdate setupdate dateset datedeployed deployed deploymentstart installed "
-        "datestart dateinstalled installdate датаустановки установка начало",
-        "end": "enddate retrievaldate dateretrieved retrieved removed deploymentend collected "
-        "dateremoved removaldate dateend датаснятия снятие конец окончание",
-        "effort": "effortdays trapnights cameradays cameranights camdays effortindays усилие",
-    },
+    | {"x": _PLACES["x"], "y": _PLACES["y"], "utm_zone": _PLACES["zone"]}
+    | {"longitude": _PLACES["lon"], "latitude": _PLACES["lat"]}
+    | {"start": START, "end": END, "effort": EFFORT},
     "detections": COMMON
-    | {
-        "animal_id": "animalid animal individual individualid id catid leopardid tigerid "
-        "animalname особь номерособи имя",
-        "time": "date datetime dateofdetection dateofdetectionmdy dateofdetectiondmy "
-        "detectiondate timestamp datetimeoriginal датавстречи дата",
-        "occasion": "so occ sampleoccasion occasionnumber",
-        "sex": "gender пол",
-        "count": "n number количество",
-        "species": "speciesname scientificname вид",
-    },
+    | {name: _SEEN[name] for name in ("animal_id", "occasion", "sex")}
+    | {"time": _SEEN["date"], "count": f"{_SEEN['count']} n number"}
+    | {"species": "species species_name scientific_name вид"},
     "operation": COMMON
-    | {
-        "start": "startdate from datefrom start_date начало",
-        "end": "enddate to dateto end_date конец",
-        "occasion": "occ so",
-        "effort": "days effortdays усилие",
-    },
+    | {"start": START, "end": END, "occasion": _SEEN["occasion"], "effort": EFFORT},
 }
-
-
-def _loose(name: str) -> str:
-    return "".join(character for character in str(name).casefold() if character.isalnum())
 
 
 @dataclass(frozen=True)
@@ -146,8 +122,8 @@ def mapping_of(columns: list[str], table: str) -> ColumnMapping:
     found: dict[str, str] = {}
     for name, words in SYNONYMS[kind].items():
         exact = [column for column in columns if column == name]
-        keys = {_loose(name), *words.split()}
-        like = exact or [column for column in columns if _loose(column) in keys]
+        keys = {plain(word) for word in (name, *words.split())}
+        like = exact or [column for column in columns if plain(column) in keys]
         if len(like) > 1:
             raise DataError(
                 f"The {table} table has {_checks.listed(map(repr, like))}, any of which may be "

@@ -20,8 +20,9 @@ from secr_nea.io.camtrap_dp import SAME_PLACE, numbers_of
 from secr_nea.io.csv_chunks import read_columns
 from secr_nea.io.dates import order_of_table, parse_times
 from secr_nea.io.field_tables import FieldTables
-from secr_nea.io.operation import check_intervals, operating_time
+from secr_nea.io.operation import check_intervals
 from secr_nea.io.untrusted import Package, open_package
+from secr_nea.quality.occasions import operating_time
 
 DEPLOYMENTS = ("deployment_id", "longitude", "latitude", "start_date", "end_date")
 OPTIONAL_DEPLOYMENTS = ("placename", "camera_id", "fuzzed", "feature_type", "bait_type")

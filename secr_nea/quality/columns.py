@@ -15,18 +15,20 @@ TRAP = (
     "trap_id trapid trap station_id station stationname trapname camera_trap_id cameratrap "
     "camera_station camera_id cameraid camera cam camid cameraname site_id site sitename "
     "location_id location locationname placename detector_id detector ct ctid deployment_id "
-    "deployment point_id станция станцияid фотоловушка ловушка камера точка loc_id"
+    "deployment point_id станция станцияid фотоловушка ловушка камера точка loc_id "
+    "camera_name camera_no camera_number номер_камеры номер_фотоловушки номер_станции"
 )
 START = (
     "start_date start startdate date_start setup_date setup datesetup deployment_start "
     "date_installed installed install_date date_deployed deployed set_date date_set "
     "from begin begindate start_time startdatetime "
-    "dateplaced дата_установки установка установлена"
+    "dateplaced date_from дата_установки установка установлена начало"
 )
 END = (
     "end_date end enddate date_end retrieval_date retrieval dateretrieved deployment_end "
     "deploymentend date_removed removed removal_date remove_date date_collected collected to until "
-    "stop stopdate end_time enddatetime дата_снятия снятие снята"
+    "stop stopdate end_time enddatetime дата_снятия снятие снята "
+    "retrieved date_to конец окончание"
 )
 SESSION = "session survey session_name survey_name session_id survey_id сессия"
 NOTE = (
@@ -35,7 +37,8 @@ NOTE = (
 )
 EFFORT = (
     "effort effort_days usage trap_days camera_days trap_nights camera_nights days_active "
-    "active_days operating_days days_operated days ndays nights усилие ловушко_сутки"
+    "active_days operating_days days_operated days ndays nights cam_days effort_in_days "
+    "усилие ловушко_сутки"
 )
 
 ROLES: dict[str, dict[str, str]] = {
@@ -46,9 +49,9 @@ ROLES: dict[str, dict[str, str]] = {
         "coord_x xm x_utm",
         "y": "y northing northings north utm_y utmnorth utm_n utm_northing y_coord "
         "y_coordinate coord_y ym y_utm",
-        "lat": "lat latitude decimal_latitude lat_dd dec_lat wgs_lat gps_lat широта",
+        "lat": "lat latitude decimal_latitude lat_dd dec_lat wgs_lat gps_lat gps_y широта",
         "lon": "lon long longitude lng decimal_longitude lon_dd long_dd dec_long wgs_lon gps_lon "
-        "gps_long долгота",
+        "gps_long gps_x долгота",
         "zone": "utm_zone zone utmzone зона зона_utm",
         "start": START,
         "end": END,
@@ -68,14 +71,16 @@ ROLES: dict[str, dict[str, str]] = {
         "animal_id": "animal_id animal individual_id individual individualname ind_id ind id "
         "snow_leopard_id snow_leopard leopard_id leopard tiger_id tiger cat_id cat animal_name "
         "name "
-        "особь животное идентификатор код",
+        "особь номер_особи животное идентификатор код имя",
         "trap_id": TRAP,
         "session": SESSION,
         "date": "date datetime date_time datetimeoriginal detection_date date_detection "
         "date_of_detection capture_date date_captured event_date event_start timestamp photo_date "
-        "date_photo дата дата_время дата_съемки",
+        "date_photo date_of_detection_mdy date_of_detection_dmy дата дата_время дата_съемки "
+        "дата_встречи",
         "time": "time hour photo_time detection_time время",
-        "occasion": "occasion occ occasion_id occasion_no sampling_occasion so",
+        "occasion": "occasion occ occasion_id occasion_no occasion_number sampling_occasion "
+        "sample_occasion so",
         "sex": "sex gender пол",
         "age": "age age_class life_stage lifestage возраст",
         "count": "count n_detections number_of_objects количество",

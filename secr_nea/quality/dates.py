@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+import zoneinfo
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from secr_nea._typing import BoolArray
+from secr_nea.errors import DataError
 from secr_nea.quality.cells import is_empty, is_serial_number, number_of
 
 ORDERS = {"dmy": "day/month/year", "mdy": "month/day/year"}
@@ -246,6 +248,27 @@ def _year_day_month(cell: object) -> ReadDate | None:
     return None if found is None else _built(found["year"], found["b"], found["a"], found, "iso")
 
 
+def order_told_by(cell: object) -> str:
+    """Order of day and month that a cell allows.
+
+    Returns
+    -------
+    {"dmy", "mdy", "either", ""}
+        "": the cell is no such date, or the same one in both orders.
+
+    Examples
+    --------
+    >>> [order_told_by(cell) for cell in ("31/01/2024", "3/4/2024", "4/4/2024", "2024-01-31")]
+    ['dmy', 'either', '', '']
+    """
+    if not isinstance(cell, str):
+        return ""
+    found = {order: read for order in ORDERS if (read := read_date(cell, order))}
+    if len(found) == 2:
+        return "either" if found["dmy"].when != found["mdy"].when else ""
+    return next(iter(found), "")
+
+
 def decide_order(
     columns: Sequence[Sequence[object]],
     fits: Callable[[str], float],
@@ -270,22 +293,30 @@ def decide_order(
     how : {"none", "stated by days above 12", "fitted", "undecided"}
         ``"none"``: no date depends on the order.
     """
-    only = {"dmy": 0, "mdy": 0}
-    ambiguous = False
-    for cell in (cell for column in columns for cell in column):
-        found = {order: read_date(cell, order) for order in ORDERS}
-        day_first, month_first = found["dmy"], found["mdy"]
-        if day_first is not None and month_first is not None:
-            ambiguous |= day_first.when != month_first.when
-        elif day_first is not None:
-            only["dmy"] += 1
-        elif month_first is not None:
-            only["mdy"] += 1
+    told = [order_told_by(cell) for column in columns for cell in column]
+    only = {order: told.count(order) for order in ORDERS}
     if only["dmy"] != only["mdy"]:
         return max(only, key=lambda order: only[order]), "stated by days above 12"
-    if not ambiguous and not only["dmy"]:
+    if "either" not in told and not only["dmy"]:
         return fallback, "none"
     score = {order: fits(order) for order in ORDERS}
     if score["dmy"] == score["mdy"]:
         return fallback, "undecided"
     return max(score, key=lambda order: score[order]), "fitted"
+
+
+def zone_of(name: str) -> tzinfo:
+    """Time zone from a name: ``Asia/Hovd``, ``+07:00``, ``UTC``; DataError when there is none."""
+    text = name.strip()
+    if match := re.fullmatch(r"(?:UTC|GMT)?\s*([+-])(\d{1,2})(?::?(\d{2}))?", text):
+        minutes = int(match[2]) * 60 + int(match[3] or 0)
+        if minutes <= 15 * 60:
+            return timezone(timedelta(minutes=minutes if match[1] == "+" else -minutes))
+    if text.upper() in ("UTC", "GMT", "Z"):
+        return UTC
+    try:
+        return zoneinfo.ZoneInfo(text)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        raise DataError(
+            f"There is no time zone {name!r}. Write it like 'Asia/Hovd' or '+07:00'."
+        ) from None

@@ -55,20 +55,35 @@ def intersection(first: Sequence[Interval], second: Sequence[Interval]) -> list[
     return union((max(a, c), min(b, d)) for a, b in union(first) for c, d in union(second))
 
 
-def overlap(intervals: Sequence[Interval], edges: FloatArray) -> FloatArray:
-    """Days of the intervals within each bin; intervals that overlap count each.
+def overlap(
+    intervals: Sequence[Interval] | FloatArray,
+    edges: FloatArray,
+    share: FloatArray | None = None,
+    *,
+    add: bool = True,
+) -> FloatArray:
+    """Time of the intervals within each bin.
 
     Parameters
     ----------
-    intervals : sequence of (start, end), days
-    edges : float64 array, shape (n_bins + 1,), days, increasing
+    intervals : sequence of (start, end)
+        In days, or in any other unit that is also that of the edges and of the result.
+    edges : float64 array, shape (n_bins + 1,), increasing
+    share : float64 array, shape (n_intervals,), optional
+        What a unit of time of each interval counts; 1 by default.
+    add : bool
+        Where intervals overlap, whether each counts, or only the one with the largest share.
 
     Returns
     -------
     float64 array, shape (n_bins,)
     """
-    total = np.zeros(len(edges) - 1)
-    for start, end in intervals:
-        inside = np.minimum(end, edges[1:]) - np.maximum(start, edges[:-1])
-        total += np.maximum(inside, 0.0)
-    return total
+    start, end = np.asarray(intervals, dtype=np.float64).reshape(-1, 2).T
+    cuts = np.unique(np.concatenate([start, end, edges]))
+    cuts = cuts[(cuts >= edges[0]) & (cuts <= edges[-1])]
+    active = (start[:, None] <= cuts[None, :-1]) & (end[:, None] >= cuts[None, 1:])
+    rate = np.where(active, 1.0 if share is None else share[:, None], 0.0)
+    at_once = rate.sum(axis=0) if add else rate.max(axis=0, initial=0.0)
+    into = np.searchsorted(edges, cuts[:-1], side="right") - 1
+    counted = np.bincount(into, weights=at_once * np.diff(cuts), minlength=len(edges) - 1)
+    return counted.astype(np.float64)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 import pandas as pd
@@ -12,13 +11,12 @@ import pandas as pd
 from secr_nea import _checks
 from secr_nea._typing import FloatArray, IntArray
 from secr_nea.errors import DataError
-from secr_nea.quality.dates import DateColumn, read_dates
+from secr_nea.quality.dates import DateColumn, read_dates, zone_of
 from secr_nea.quality.intervals import Interval, difference, intersection, overlap, union
+from secr_nea.quality.occasions import DAY, occasion_edges, operating_time
 from secr_nea.quality.operation_rows import period_table, span_days
 from secr_nea.quality.raw_tables import RawTables
 
-CUTS = {"midnight": 0.0, "noon": 0.5}
-"""Where occasions are cut, days after local midnight."""
 STATIONS = ("any", "sum", "all")
 DAY_SECONDS = 86400.0
 
@@ -99,9 +97,9 @@ class Effort:
             lacking = np.flatnonzero(split & ~timed & np.isfinite(days))
             if lacking.size:
                 raise DataError(
-                    f"Occasions are cut at noon, and {_checks.plural(lacking.size, 'detection')} "
+                    f"Occasions start at noon, and {_checks.plural(lacking.size, 'detection')} "
                     f"({_checks.rows_listed(lacking + 1)}) on such a day have no time. Give times, "
-                    "or cut at midnight."
+                    "or starts_at='midnight'."
                 )
         # a day without time lies where its noon lies
         at = np.where(timed, days, np.floor(days) + 0.5 - 1e-9)
@@ -140,7 +138,7 @@ class Operation:
         cls,
         tables: RawTables,
         *,
-        end_days: float = 0.5,
+        edge_days: str = "half",
         station: str = "any",
         zone: str | None = None,
         survey: str | None = None,
@@ -152,8 +150,8 @@ class Operation:
         tables : RawTables
             With start and end of operation, in the table "operation" if there is one. Columns
             Problem1_from, Problem1_to ... tell failures.
-        end_days : {0, 0.5, 1} or float between
-            What the days of set-up and of retrieval count each, where only dates are known. 0.5
+        edge_days : {"half", "whole", "none"}
+            What the days of set-up and of retrieval count each, where only dates are known. "half"
             makes the sum equal to retrieval minus set-up. The day on which a failure begins or ends
             counts the same.
         station : {"any", "sum", "all"}
@@ -177,8 +175,6 @@ class Operation:
         """
         if station not in STATIONS:
             raise DataError(f"station must be {', '.join(STATIONS)}; got {station!r}.")
-        if not 0.0 <= end_days <= 1.0:
-            raise DataError(f"end_days must lie between 0 and 1, such as 0.5; got {end_days!r}.")
         name = period_table(tables)
         if name is None:
             raise DataError(
@@ -186,11 +182,11 @@ class Operation:
                 "operation or the traps table."
             )
         mine = rows_of_survey(tables, name, survey)
-        worked = _working(tables, name, mine, end_days, zone)
+        worked = _working(tables, name, mine, edge_days, zone)
         traps = tables.text("traps", "trap_id")[rows_of_survey(tables, "traps", survey)]
         intervals = {trap: _station(worked.get(trap, {}), station) for trap in traps}
         rule = (
-            f"Days of set-up and retrieval count {end_days:g} where only dates are known; "
+            f"Set-up and retrieval days without a time count as: {edge_days}; "
             f"{_STATION_WORDS[station]}; local clock{f' of {zone}' if zone else ''}."
         )
         return cls(intervals, rule, zone)
@@ -209,12 +205,14 @@ class Operation:
         DataError
             When none ever did.
         """
+        first, last = self._ends()
+        return _day(np.floor(first)), _day(np.ceil(last) - 1)
+
+    def _ends(self) -> Interval:
         every = [pair for pairs in self.intervals.values() for pair in pairs]
         if not every:
             raise DataError("No trap ever operated.")
-        first = np.floor(min(start for start, _ in every))
-        last = np.ceil(max(end for _, end in every)) - 1
-        return _day(first), _day(last)
+        return min(start for start, _ in every), max(end for _, end in every)
 
     def daily(self) -> pd.DataFrame:
         """Share of each day that each trap operated: one row a trap, one column a day."""
@@ -233,19 +231,19 @@ class Operation:
         days: float | None = None,
         start: object = None,
         end: object = None,
-        cut: str = "midnight",
+        starts_at: str = "midnight",
     ) -> Effort:
         """Effort on occasions of a length.
 
         Parameters
         ----------
-        days : float, optional
+        days : int, optional
             Length of an occasion; one occasion for the whole time by default. The last may be
             shorter: its effort says so.
         start, end : date, optional
             First and last day to use, both included; the whole span by default.
-        cut : {"midnight", "noon"}
-            Where occasions begin. A night stays in one occasion when they are cut at noon.
+        starts_at : {"midnight", "noon"}
+            When occasions begin. A night stays in one occasion when that is noon.
 
         Returns
         -------
@@ -254,25 +252,16 @@ class Operation:
         Raises
         ------
         DataError
-            Unknown words, an end before the start, a length that is not positive.
+            Unknown words, an end before the start, a length that is no whole number of days.
         """
-        if cut not in CUTS:
-            raise DataError(f"cut must be 'midnight' or 'noon'; got {cut!r}.")
-        first, last = self.span
-        begin = _number(first if start is None else _as_day(start, "start")) + CUTS[cut]
-        finish = _number(last if end is None else _as_day(end, "end")) + 1.0
-        if cut == "noon":
-            begin -= 1.0 if start is None else 0.0
-            finish += 0.5 if end is None else -0.5
-        if finish <= begin:
-            raise DataError(f"The end ({end}) is before the start ({start}).")
-        length = finish - begin if days is None else _checks.positive(days, "days")
-        number = max(1, int(np.ceil((finish - begin) / length - 1e-9)))
-        edges = np.minimum(begin + length * np.arange(number + 1), finish)
+        first, last = self._ends()
+        begin = _moment(first) if start is None else _as_day(start, "start")
+        finish = _moment(last) if end is None else _as_day(end, "end") + DAY
+        edges = occasion_edges(begin, finish, days, starts_at).astype(np.float64) / DAY_SECONDS
         table = np.array([overlap(pairs, edges) for pairs in self.intervals.values()])
         effort: FloatArray = _checks.read_only(table.round(9), np.float64)
         words = "One occasion" if days is None else f"Occasions of {days:g} days"
-        return Effort(effort, self.trap_ids, edges, f"{self.rule} {words}, cut at {cut}.")
+        return Effort(effort, self.trap_ids, edges, f"{self.rule} {words}, from {starts_at}.")
 
     def __repr__(self) -> str:
         total = sum(b - a for pairs in self.intervals.values() for a, b in pairs)
@@ -304,30 +293,29 @@ def rows_of_survey(tables: RawTables, name: str, survey: str | None) -> np.ndarr
 
 
 def _working(
-    tables: RawTables, name: str, mine: np.ndarray, share: float, zone: str | None
+    tables: RawTables, name: str, mine: np.ndarray, edge_days: str, zone: str | None
 ) -> dict[str, dict[str, list[Interval]]]:
     """Working time of each camera of each trap."""
     rows = tables.rows(name)
-    begin = _clock_days(tables.dates(name, "start"), zone, rows, name, 1.0 - share)
-    finish = _clock_days(tables.dates(name, "end"), zone, rows, name, share)
+    begin = _clock_days(tables.dates(name, "start"), zone, rows, name, "start", edge_days)
+    finish = _clock_days(tables.dates(name, "end"), zone, rows, name, "end", edge_days)
     _refuse_gaps(tables, name, mine, begin, finish)
     traps, cameras = tables.text(name, "trap_id"), tables.text(name, "camera")
     worked: dict[str, dict[str, list[Interval]]] = {}
     for i in mine:
-        spoilt = _failures(tables, name, i, share, zone, float(finish[i]))
+        spoilt = _failures(tables, name, i, edge_days, zone, float(finish[i]))
         pieces = difference([(float(begin[i]), float(finish[i]))], spoilt)
         worked.setdefault(traps[i], {}).setdefault(cameras[i], []).extend(pieces)
     return worked
 
 
 def _clock_days(
-    dates: DateColumn, zone: str | None, rows: np.ndarray, name: str, date_only: float
+    dates: DateColumn, zone: str | None, rows: np.ndarray, name: str, edge: str, edge_days: str
 ) -> FloatArray:
-    """Days since 1970 by the local clock; dates without time lie ``date_only`` into their day."""
+    """Starts or ends of operation, days since 1970 by the local clock."""
     when = local_clock(dates, zone, rows, name)
-    days = when.astype(np.float64) / DAY_SECONDS
-    days = np.where(np.isnat(when), np.nan, days)
-    return np.where(dates.has_time, days, np.floor(days) + date_only)
+    moved = operating_time(when, ~dates.has_time, edge=edge, edge_days=edge_days)
+    return np.where(np.isnat(moved), np.nan, moved.astype(np.float64) / DAY_SECONDS)
 
 
 def local_clock(dates: DateColumn, zone: str | None, rows: np.ndarray, name: str) -> np.ndarray:
@@ -360,13 +348,7 @@ def local_clock(dates: DateColumn, zone: str | None, rows: np.ndarray, name: str
                 "zone='Asia/Hovd', for example."
             )
         return dates.when
-    try:
-        place = ZoneInfo(zone)
-    except (ZoneInfoNotFoundError, ValueError):
-        raise DataError(
-            f"{zone!r} is no time zone; give an IANA name such as 'Asia/Hovd' or "
-            "'Asia/Vladivostok'."
-        ) from None
+    place = zone_of(zone)
     when = dates.when.copy()
     for i in stated:
         utc = dates.when[i] - np.timedelta64(int(dates.offset_minutes[i]), "m")
@@ -406,7 +388,7 @@ def _never(tables: RawTables, name: str, i: int) -> bool:
 
 
 def _failures(
-    tables: RawTables, name: str, i: int, share: float, zone: str | None, finish: float
+    tables: RawTables, name: str, i: int, edge_days: str, zone: str | None, finish: float
 ) -> list[Interval]:
     """Times at which a camera did not work within its period."""
     out = []
@@ -414,8 +396,8 @@ def _failures(
     for columns in tables.problem_columns(name):
         cells = [tables.raw[name][column].iloc[i] for column in columns]
         begin, end = (
-            float(_clock_days(read_dates([cell], order), zone, rows, name, into)[0])
-            for cell, into in zip(cells, (share, 1.0 - share), strict=True)
+            float(_clock_days(read_dates([cell], order), zone, rows, name, edge, edge_days)[0])
+            for cell, edge in zip(cells, ("end", "start"), strict=True)
         )
         if np.isfinite(begin) and np.isfinite(end):
             # broken until the day of retrieval: the retrieval itself is no effort
@@ -433,6 +415,10 @@ def _station(cameras: Mapping[str, list[Interval]], station: str) -> list[Interv
     for pairs in every[1:]:
         common = intersection(common, pairs)
     return common
+
+
+def _moment(days: float) -> np.datetime64:
+    return np.datetime64("1970-01-01T00:00:00") + np.timedelta64(round(days * DAY_SECONDS), "s")
 
 
 def _day(number: float) -> np.datetime64:
