@@ -18,7 +18,8 @@ COMMON = {
     "session": "session survey site area season сессия участок",
     "trap_id": "trapid trap trapname station stationid stationname camera cameraid cameraname "
     "camerano cameranumber detector detectorid site siteid locid location locationid placename "
-    "ct ctid номеркамеры камера ловушка фотоловушка номерфотоловушки станция номерстанции точка",
+    "ct ctid номеркамеры камера камеры камераid idкамеры ловушка ловушки фотоловушка фотоловушки "
+    "номерфотоловушки станция станции номерстанции точка",
 }
 SYNONYMS: dict[str, dict[str, str]] = {
     "traps": COMMON
@@ -27,19 +28,23 @@ SYNONYMS: dict[str, dict[str, str]] = {
         "y": "utmy northing ycoord north utmnorthing",
         "longitude": "long lon lng decimallongitude gpsx долгота",
         "latitude": "lat decimallatitude gpsy широта",
-        "utm_zone": "utmzone zone зона",
+        "utm_zone": "utmzone zone зона зонаutm",
         "start": "startdate setupdate dateset datedeployed deployed deploymentstart installed "
-        "datestart dateinstalled installdate датаустановки установка начало",
+        "datestart dateinstalled installdate installationdate датаустановки "
+        "датапостановки установка установлена начало",
         "end": "enddate retrievaldate dateretrieved retrieved removed deploymentend collected "
-        "dateremoved removaldate dateend датаснятия снятие конец окончание",
-        "effort": "effortdays trapnights cameradays cameranights camdays effortindays усилие",
+        "dateremoved removaldate dateend датаснятия датасъема снятие снята конец окончание",
+        "effort": "effortdays trapnights cameradays cameranights camdays effortindays "
+        "усилие ловушкосутки числоднейработы отработаносуток",
     },
     "detections": COMMON
     | {
         "animal_id": "animalid animal individual individualid id catid leopardid tigerid "
-        "animalname особь номерособи имя",
+        "animalname cat snowleopardid snowleopard leopard tiger особь особи номерособи idособи "
+        "имяособи кодособи кличка животное имя",
         "time": "date datetime dateofdetection dateofdetectionmdy dateofdetectiondmy "
-        "detectiondate timestamp datetimeoriginal датавстречи дата",
+        "detectiondate capturedate photodate timestamp datetimeoriginal датавстречи дата "
+        "датаивремя датарегистрации датасъемки датафото",
         "occasion": "so occ sampleoccasion occasionnumber",
         "sex": "gender пол",
         "count": "n number количество",
@@ -56,7 +61,8 @@ SYNONYMS: dict[str, dict[str, str]] = {
 
 
 def _loose(name: str) -> str:
-    return "".join(character for character in str(name).casefold() if character.isalnum())
+    text = str(name).casefold().replace("ё", "е")
+    return "".join(character for character in text if character.isalnum())
 
 
 @dataclass(frozen=True)
@@ -160,7 +166,12 @@ def mapping_of(columns: list[str], table: str) -> ColumnMapping:
 
 
 def renamed(
-    frame: pd.DataFrame, columns: Mapping[str, str] | str | None, table: str, place: str
+    frame: pd.DataFrame,
+    columns: Mapping[str, str] | str | None,
+    table: str,
+    place: str,
+    *,
+    confirm: str = "",
 ) -> tuple[pd.DataFrame, str]:
     """Table with the library's column names, and a note on what was taken for what.
 
@@ -172,6 +183,8 @@ def renamed(
         warns of it, so that it can be confirmed; a mapping goes before the names of the table.
     table, place : str
         For messages.
+    confirm : str
+        The table under which ``columns=`` names the columns, where it names those of several.
 
     Returns
     -------
@@ -205,7 +218,8 @@ def renamed(
     note = _checks.listed((f"{column!r} is {name}" for column, name in changed.items()), 20)
     if note and isinstance(columns, str):
         _checks.warn(
-            f"{place}: columns taken by synonym: {note}. Confirm with columns={dict(chosen)}.",
+            f"{place}: columns taken by synonym: {note}. Confirm with "
+            f"columns={ {confirm: dict(chosen)} if confirm else dict(chosen) }.",
             stacklevel=4,
         )
     return frame.rename(columns=changed), f"Columns of {place}: {note}." if note else ""

@@ -15,27 +15,32 @@ TRAP = (
     "trap_id trapid trap station_id station stationname trapname camera_trap_id cameratrap "
     "camera_station camera_id cameraid camera cam camid cameraname site_id site sitename "
     "location_id location locationname placename detector_id detector ct ctid deployment_id "
-    "deployment point_id станция станцияid фотоловушка ловушка камера точка loc_id"
+    "deployment point_id станция станции номерстанции станцияid фотоловушка фотоловушки "
+    "номерфотоловушки ловушка ловушки номерловушки камера камеры номеркамеры камераid idкамеры "
+    "точка номерточки loc_id"
 )
 START = (
     "start_date start startdate date_start setup_date setup datesetup deployment_start "
     "date_installed installed install_date date_deployed deployed set_date date_set "
     "from begin begindate start_time startdatetime "
-    "dateplaced дата_установки установка установлена"
+    "installation_date dateplaced дата_установки дата_постановки установка постановка установлена "
+    "начало дата_начала"
 )
 END = (
     "end_date end enddate date_end retrieval_date retrieval dateretrieved deployment_end "
     "deploymentend date_removed removed removal_date remove_date date_collected collected to until "
-    "stop stopdate end_time enddatetime дата_снятия снятие снята"
+    "stop stopdate end_time enddatetime дата_снятия дата_съема снятие снята конец окончание "
+    "дата_окончания"
 )
 SESSION = "session survey session_name survey_name session_id survey_id сессия"
 NOTE = (
     "note notes comment comments remark remarks status condition functionality примечание "
-    "комментарий состояние"
+    "примечания комментарий комментарии состояние"
 )
 EFFORT = (
     "effort effort_days usage trap_days camera_days trap_nights camera_nights days_active "
-    "active_days operating_days days_operated days ndays nights усилие ловушко_сутки"
+    "active_days operating_days days_operated days ndays nights усилие ловушко_сутки "
+    "число_дней_работы отработано_суток"
 )
 
 ROLES: dict[str, dict[str, str]] = {
@@ -68,12 +73,14 @@ ROLES: dict[str, dict[str, str]] = {
         "animal_id": "animal_id animal individual_id individual individualname ind_id ind id "
         "snow_leopard_id snow_leopard leopard_id leopard tiger_id tiger cat_id cat animal_name "
         "name "
-        "особь животное идентификатор код",
+        "особь особи номер_особи id_особи имя_особи код_особи кличка животное идентификатор "
+        "код имя",
         "trap_id": TRAP,
         "session": SESSION,
         "date": "date datetime date_time datetimeoriginal detection_date date_detection "
         "date_of_detection capture_date date_captured event_date event_start timestamp photo_date "
-        "date_photo дата дата_время дата_съемки",
+        "date_photo дата дата_время дата_и_время дата_съемки дата_встречи дата_регистрации "
+        "дата_фото",
         "time": "time hour photo_time detection_time время",
         "occasion": "occasion occ occasion_id occasion_no sampling_occasion so",
         "sex": "sex gender пол",
@@ -95,7 +102,7 @@ LIKE = 0.9
 
 def plain(name: object) -> str:
     """Name of a column without case, punctuation and remarks in brackets."""
-    text = re.sub(r"\(.*?\)|\[.*?\]", "", str(name)).casefold()
+    text = re.sub(r"\(.*?\)|\[.*?\]", "", str(name)).casefold().replace("ё", "е")
     return "".join(character for character in text if character.isalnum())
 
 

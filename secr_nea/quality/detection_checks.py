@@ -14,6 +14,7 @@ from secr_nea.quality.cells import is_empty, numbers_of, text_of
 from secr_nea.quality.dates import DateColumn
 from secr_nea.quality.findings import Finding
 from secr_nea.quality.kinds import found
+from secr_nea.quality.names import same_id_hint
 from secr_nea.quality.operation_checks import date_text, effort_of_rows, unreadable_dates
 from secr_nea.quality.operation_rows import days_of, days_outside, periods
 from secr_nea.quality.raw_tables import RawTables
@@ -62,13 +63,32 @@ def _unknown_traps(tables: RawTables) -> Iterator[Finding]:
         among = everywhere if one or survey not in known else known[survey]
         if name and name not in among:
             strangers.setdefault((name, survey), []).append(row)
+    yield from _in_other_survey(strangers, known)
     for (name, survey), where in strangers.items():
-        hint = _checks.did_you_mean(name, everywhere)
+        if name in everywhere and survey in known:
+            continue
+        hint = same_id_hint(name, known.get(survey, everywhere) or everywhere)
         seen = f"Trap {name!r} is not in the traps table{hint}."
-        if name in everywhere:
-            others = [s for s in surveys if name in known[s]]
-            seen = f"Trap {name!r} is not in survey {survey!r}, only in {_checks.listed(others)}."
         yield found("unknown-trap", TABLE, where, seen)
+
+
+def _in_other_survey(
+    strangers: dict[tuple[str, str], list[int]], known: dict[str, set[str]]
+) -> Iterator[Finding]:
+    """Detections at traps of another survey than theirs: one finding for each pair of surveys."""
+    groups: dict[tuple[str, tuple[str, ...]], dict[str, list[int]]] = {}
+    for (name, survey), where in strangers.items():
+        others = tuple(other for other, names in known.items() if name in names)
+        if others and survey in known:
+            groups.setdefault((survey, others), {})[name] = where
+    for (survey, others), traps in groups.items():
+        rows = sorted(row for where in traps.values() for row in where)
+        one = len(traps) == 1
+        seen = (
+            f"Trap{'' if one else 's'} {_checks.listed(map(repr, traps))} {'is' if one else 'are'} "
+            f"not in survey {survey!r}, only in {_checks.listed(others)}."
+        )
+        yield found("unknown-trap", TABLE, rows, seen)
 
 
 def _dates(tables: RawTables) -> Iterator[Finding]:
@@ -92,8 +112,8 @@ def _dates(tables: RawTables) -> Iterator[Finding]:
     if lost.size:
         traps = tables.text(TABLE, "trap_id")
         told = _checks.listed(
-            f"row {rows[i]} ({traps[i]}, {date_text(dates.when[i])}, {abs(away[i]):,.0f} days "
-            f"{'before' if away[i] < 0 else 'after'})"
+            f"row {rows[i]} ({traps[i]}, {date_text(dates.when[i])}, "
+            f"{_checks.plural(int(abs(away[i])), 'day')} {'before' if away[i] < 0 else 'after'})"
             for i in lost
         )
         yield found("outside-operation", TABLE, rows[lost], f"The camera was not working: {told}.")
