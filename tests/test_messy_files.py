@@ -274,3 +274,24 @@ def test_damaged_package_is_refused(tmp_path, name):
 def test_table_without_shapes_is_no_lake():
     with pytest.raises(sn.DataError, match="is a table without shapes"):
         sn.datasets.sailugem().mask.without(BASE / "traps.csv")
+
+
+def test_header_of_two_rows_is_asked_about(frames, tmp_path):
+    rows = ["Station,Coordinates,,Period,", ",x,y,start,end"]
+    rows += [",".join(r) for r in frames[0][["trapID", "x", "y", "start_date", "end_date"]].values]
+    for k in (0, 1):
+        text = "\n".join([rows[0] + "note" * k, *rows[1:]])
+        with pytest.raises(sn.DataError, match="Does the header take two rows"):
+            sn.check(written(tmp_path, "merged.csv", text), frames[1])
+
+
+def test_one_habit_is_one_finding(frames):
+    traps, detections = frames
+    pairs = pd.concat([traps.assign(camera=name) for name in "AB"], ignore_index=True)
+    found = {f.kind: f for f in sn.check(pairs, detections, crs=CRS)}
+    assert found["duplicate-trap"].rows == tuple(range(1, 2 * len(traps) + 1))
+    bare = detections.assign(trapID=detections["trapID"].str.replace("CT0", "CT"))
+    (finding,) = sn.check(traps, bare, crs=CRS)
+    changed = np.flatnonzero(bare["trapID"] != detections["trapID"]) + 1
+    assert (finding.kind, finding.rows) == ("unknown-trap", tuple(changed))
+    assert "(did you mean 'CT09'?)" in finding.seen

@@ -199,6 +199,7 @@ def _table(rows: list[list[Any]], name: str, what: str) -> pd.DataFrame:
             raise DataError(
                 f"{place}: row {number} has more cells than the header has columns "
                 f"({len(row)}, {width}). Are there decimal commas, or separators in unquoted text?"
+                f"{'' if all(header) else ' Does the header take two rows? One is needed.'}"
             )
         cells.append((row + [""] * width)[:width])
     blank = [i for i, cell in enumerate(header) if not cell]

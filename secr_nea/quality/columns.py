@@ -96,6 +96,7 @@ NEEDED = {
     "operation": ("trap_id", "start", "end"),
     "detections": ("animal_id", "trap_id"),
 }
+_NAMELESS = re.compile(r"column \d+")
 LIKE = 0.9
 """Likeness (0 to 1) from which a name passes for a misspelt synonym."""
 
@@ -183,9 +184,11 @@ def _require(found: Mapping[str, str], table: str, columns: list[str]) -> None:
     if table == "traps" and not ({"x", "y"} <= set(found) or {"lat", "lon"} <= set(found)):
         absent.append("x and y (or lat and lon)")
     if absent:
+        nameless = any(_NAMELESS.fullmatch(column) for column in columns)
+        two_rows = " Does the header take two rows? One is needed." if nameless else ""
         raise DataError(
             f"The {table} table has no column that can be {listed(absent)}. Its columns: "
-            f"{listed(columns, 20)}. Rename the column, or name it: "
+            f"{listed(columns, 20)}.{two_rows} Rename the column, or name it: "
             f"columns={{{table!r}: {{{absent[0].split()[0]!r}: '...'}}}}."
         )
 

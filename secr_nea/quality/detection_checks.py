@@ -20,6 +20,8 @@ from secr_nea.quality.operation_rows import days_of, days_outside, periods
 from secr_nea.quality.raw_tables import RawTables
 
 TABLE = "detections"
+MOST_ALIKE = 3
+"""More unknown traps than this are told as one finding."""
 
 
 def check_detections(tables: RawTables, detector: str) -> Iterator[Finding]:
@@ -64,11 +66,18 @@ def _unknown_traps(tables: RawTables) -> Iterator[Finding]:
         if name and name not in among:
             strangers.setdefault((name, survey), []).append(row)
     yield from _in_other_survey(strangers, known)
-    for (name, survey), where in strangers.items():
-        if name in everywhere and survey in known:
-            continue
-        hint = same_id_hint(name, known.get(survey, everywhere) or everywhere)
-        seen = f"Trap {name!r} is not in the traps table{hint}."
+    lost = [
+        (repr(name), same_id_hint(name, known.get(survey, everywhere) or everywhere), where)
+        for (name, survey), where in strangers.items()
+        if name not in everywhere
+    ]
+    if len(lost) > MOST_ALIKE:
+        told = _checks.listed(f"{name}{hint}" for name, hint, _ in lost)
+        every = sorted(row for _, _, where in lost for row in where)
+        yield found("unknown-trap", TABLE, every, f"Traps that are not in the traps table: {told}.")
+        return
+    for name, hint, where in lost:
+        seen = f"Trap {name} is not in the traps table{hint}."
         yield found("unknown-trap", TABLE, where, seen)
 
 
