@@ -128,7 +128,7 @@ CHECKS: dict[str, tuple[Callable[[nox.Session], None], tuple[str, ...]]] = {
 def run_alone(session: nox.Session, name: str) -> None:
     """Run one check in an environment of its own."""
     check, groups = CHECKS[name]
-    install(session, *groups)
+    install(session, *groups, extras="[all]")
     check(session)
 
 
@@ -165,7 +165,7 @@ def docs(session: nox.Session) -> None:
 @nox.session
 def checks(session: nox.Session) -> None:
     """Do lint, types, layers, notebooks and docs with a single installation."""
-    install(session, "lint", "notebooks", "docs")
+    install(session, "lint", "notebooks", "docs", extras="[all]")
     failed = []
     for name, (check, _) in CHECKS.items():
         session.log(f"--- {name}: {check.__doc__}")

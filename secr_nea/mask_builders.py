@@ -231,11 +231,17 @@ def read_layer(path: Any, what: str) -> Any:
             f"{what}: there is no file {os.fspath(path)!r} (looked from {str(Path.cwd())!r})."
         )
     try:
-        return geopandas.read_file(path)
+        layer = geopandas.read_file(path)
     except Exception as error:
         raise DataError(
             f"{what}: {os.fspath(path)!r} cannot be read as a vector layer: {error}"
         ) from error
+    if not isinstance(layer, geopandas.GeoDataFrame):
+        raise DataError(
+            f"{what}: {os.fspath(path)!r} is a table without shapes; a map layer is needed "
+            "(GeoPackage, GeoJSON, shapefile ...)."
+        )
+    return layer
 
 
 def in_crs(layer: Any, crs: pyproj.CRS | None, what: str) -> Any:

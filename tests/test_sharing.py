@@ -243,7 +243,7 @@ def test_nothing_is_overwritten_and_damage_is_told(survey, tmp_path):
         sn.open_package(tmp_path / "full")
     home = sn.share(survey, tmp_path / "own", level="private")
     (home / "survey_1" / "mask.csv").write_text("x,y\n1,2\n")
-    with pytest.raises(sn.SecrError, match="columns"):
+    with pytest.raises(sn.SecrError, match="damaged or changed"):
         sn.open_package(home)
     with pytest.raises(sn.SecrError, match="too fine"):
         sn.share_public(sn.fit(survey, progress=False), tmp_path / "p", cell=500.0)

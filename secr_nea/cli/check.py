@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from secr_nea.cli.messages import plain_warnings
+from secr_nea.cli.messages import date_orders, plain_warnings
 
 MUST_BE_MENDED = 1
 """Exit status when there is an error in the data."""
@@ -24,6 +24,7 @@ def check(
     operation: Annotated[str | None, _option("operation")] = None,
     crs: Annotated[str | None, _option("crs")] = None,
     dates: Annotated[str, _option("dates")] = "infer",
+    encoding: Annotated[str | None, _option("encoding")] = None,
     detector: Annotated[str, _option("detector")] = "count",
     ledger: Annotated[str | None, _option("ledger")] = None,
     report: Annotated[str | None, _option("report")] = None,
@@ -45,7 +46,10 @@ def check(
     crs
         Coordinate reference system of x and y, such as EPSG:32645.
     dates
-        Order of day and month: infer, dmy or mdy.
+        Order of day and month: infer, dmy or mdy; or one for each table, such as
+        traps=dmy,detections=mdy.
+    encoding
+        Of CSV files that are not UTF-8, such as cp1251.
     detector
         What the traps are: count, binary, binomial or multi.
     ledger
@@ -61,7 +65,14 @@ def check(
 
     with plain_warnings():
         findings = sn.check(
-            traps, detections, operation, crs=crs, dates=dates, detector=detector, ledger=ledger
+            traps,
+            detections,
+            operation,
+            crs=crs,
+            dates=date_orders(dates),
+            detector=detector,
+            ledger=ledger,
+            encoding=encoding,
         )
         if json is not None:
             findings.to_json(json)

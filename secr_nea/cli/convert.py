@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from cyclopts import Group, Parameter
 
-from secr_nea.cli.messages import plain_warnings
+from secr_nea.cli.messages import date_orders, plain_warnings
 from secr_nea.errors import DataError
 
 READING = Group.create_ordered("Reading")
@@ -26,6 +26,7 @@ def convert(
     dates: Annotated[str | None, _option("dates", READING)] = None,
     edge_days: Annotated[str | None, _option("edge-days", READING)] = None,
     detector: Annotated[str | None, _option("detector", READING)] = None,
+    encoding: Annotated[str | None, _option("encoding", READING)] = None,
     target_format: Annotated[str | None, _option("to", WRITING)] = None,
     occasion_days: Annotated[int | None, _option("occasion-days", WRITING)] = None,
     buffer: Annotated[float | None, _option("buffer", WRITING)] = None,
@@ -52,11 +53,14 @@ def convert(
     crs
         Projection such as EPSG:32646; degrees get a local one when it is left out.
     dates
-        Order of day and month in text: dmy or mdy.
+        Order of day and month in text: dmy or mdy; of field sheets also one for each table, such
+        as traps=dmy,detections=mdy.
     edge_days
         What set-up and retrieval days without time count: half, whole or none.
     detector
         Detector word of formats that do not tell it.
+    encoding
+        Of field sheets as CSV that are not UTF-8, such as cp1251.
     target_format
         Format to write; from the ending of OUT when it is left out.
     occasion_days
@@ -78,9 +82,10 @@ def convert(
             species=species,
             timezone=timezone,
             crs=crs,
-            dates=dates,
+            dates=dates if dates is None else date_orders(dates),
             edge_days=edge_days,
             detector=detector,
+            encoding=encoding,
         )
         options = {"occasion_days": occasion_days} if occasion_days is not None else {}
         if not quiet:

@@ -1,4 +1,4 @@
-"""Warnings as a person at a terminal reads them: one plain line each."""
+"""What a person at a terminal reads and types: warnings in one plain line, orders of dates."""
 
 from __future__ import annotations
 
@@ -46,3 +46,17 @@ def plain_warnings() -> Iterator[list[str]]:
 
         warnings.showwarning = show
         yield told
+
+
+def date_orders(text: str) -> str | dict[str, str]:
+    """Order of day and month as typed: one for all tables, or one for each that is named.
+
+    Examples
+    --------
+    >>> date_orders("dmy"), date_orders("traps=dmy,detections=mdy")
+    ('dmy', {'traps': 'dmy', 'detections': 'mdy'})
+    """
+    if "=" not in text:
+        return text.strip()
+    pairs = [part.partition("=") for part in text.split(",")]
+    return {table.strip(): order.strip() for table, _, order in pairs}

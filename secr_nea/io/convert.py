@@ -57,6 +57,7 @@ OPTIONS = {
     "dates": ("wildlife-insights", "camtrapr", "sheets", "nextgis"),
     "edge_days": ("wildlife-insights", "camtrapr", "sheets", "nextgis"),
     "detector": ("secr-text", "spacecap"),
+    "encoding": ("sheets",),
 }
 """Options of reading, and the formats that have them."""
 

@@ -89,7 +89,7 @@ def read_field_tables(
         frame = read_cells(source, what, sheet=(sheets or {}).get(what), encoding=encoding)
         chosen = columns if isinstance(columns, str) or columns is None else columns.get(what)
         place = _place(source, what)
-        frame, note = renamed(frame, chosen, what, place)
+        frame, note = renamed(frame, chosen, what, place, confirm=what)
         notes.extend([note] if note else [])
         for name in NUMBERS:
             if name in frame.columns:
@@ -105,6 +105,7 @@ def read_field_tables(
     notes += where
     made = _identified(places, ("trap_id",), "traps")
     made["x"], made["y"] = xy[:, 0], xy[:, 1]
+    made = _with_degrees(made, used={"x", "y"} <= set(places.columns) and system is not None)
     own = [name for name in (*DATED, "effort", "utm_zone") if name in made]
     source = table(operation, "operation") if operation is not None else places
     working, told = _operation(
@@ -119,6 +120,8 @@ def read_field_tables(
         if detections is not None
         else pd.DataFrame({"animal_id": [], "trap_id": []}, dtype=object)
     )
+    if species is not None and "species" not in seen.columns:
+        notes.append(f"The detections have no column species: all are taken as {species}.")
     for name, frame in (("operation", working), ("detections", seen)):
         _match_sessions(made, frame, name)
     return FieldTables(
@@ -130,6 +133,15 @@ def read_field_tables(
         timezone="as written",
         notes=tuple(notes),
     )
+
+
+def _with_degrees(traps: pd.DataFrame, *, used: bool) -> pd.DataFrame:
+    """Traps with longitude and latitude as numbers; without them where x and y are ``used``."""
+    names = [name for name in ("longitude", "latitude") if name in traps.columns]
+    degrees = traps[names].apply(pd.to_numeric, errors="coerce").astype(np.float64)
+    if used or len(names) < 2 or not np.isfinite(degrees.to_numpy()).all():
+        return traps.drop(columns=names)
+    return traps.assign(**{name: degrees[name] for name in names})
 
 
 def _place(source: Any, what: str) -> str:
@@ -227,8 +239,7 @@ def _operation(
 
 def _detections(frame: pd.DataFrame, order: str, species: str | None) -> pd.DataFrame:
     _columns.require_columns(frame, ["animal_id", "trap_id"], "detections")
-    if species is not None:
-        _columns.require_columns(frame, ["species"], "detections")
+    if species is not None and "species" in frame.columns:
         frame = frame[frame["species"].map(as_text) == species]
         if not len(frame):
             raise DataError(f"The detections table has no row of species {species!r}.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,11 +49,19 @@ def write_geopackage(path: PathLike, what: Any) -> Path:
     layers = _layers(what)
     if not layers:
         raise DataError("There is no layer to write.")
+    nowhere = [name for name, frame in layers.items() if len(frame) and frame.crs is None]
+    if nowhere:
+        _checks.warn(
+            f"{file.name}: the CRS of {_checks.listed(nowhere)} is not known, so a GIS cannot "
+            "place them. Give crs= where the coordinates are read."
+        )
     try:
         file.unlink(missing_ok=True)
-        for name, frame in layers.items():
-            if len(frame):
-                _storable(frame).to_file(file, layer=name, driver="GPKG")
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="'crs' was not provided")
+            for name, frame in layers.items():
+                if len(frame):
+                    _storable(frame).to_file(file, layer=name, driver="GPKG")
     except (OSError, RuntimeError) as error:
         raise DataError(f"{str(path)!r} cannot be written: {error}.") from error
     return file

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
-import warnings
-import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from secr_nea._checks import is_missing
 from secr_nea._typing import CRSLike, PathLike
 from secr_nea.errors import DataError
 from secr_nea.io.csv_text import Table
+from secr_nea.io.delimited import decoded, refuse_title, separated
+from secr_nea.io.sheets import workbook_sheets
 from secr_nea.quality import Findings, Ledger, RawTables, check_tables, raw_tables
+from secr_nea.quality.cells import text_of
+from secr_nea.quality.columns import match_columns
 from secr_nea.quality.survey_objects import check_survey_objects
 from secr_nea.survey import Survey
 
-SEPARATORS = (",", ";", "\t", "|")
 EXCEL = (".xlsx", ".xlsm")
 LARGEST_BYTES = 500_000_000
 SHEETS = {
@@ -39,6 +39,7 @@ def read_raw_tables(
     columns: Mapping[str, Mapping[str, str]] | None = None,
     dates: str | Mapping[str, str] = "infer",
     crs: CRSLike | None = None,
+    encoding: str | None = None,
 ) -> RawTables:
     """Read the tables of a survey as they are, and say what their columns mean.
 
@@ -46,9 +47,11 @@ def read_raw_tables(
     ----------
     traps, detections, operation : CSV or Excel file, or DataFrame
         CSV files separated by commas, semicolons or tabs, with decimal points or commas. Of an
-        Excel file with several sheets the one whose name tells the table is read, else the first.
+        Excel file with several sheets the one whose name and columns tell the table is read.
     columns, dates, crs
         As for :func:`raw_tables`.
+    encoding : str, optional
+        Of CSV files, such as "cp1251"; UTF-8 when None.
 
     Returns
     -------
@@ -61,7 +64,9 @@ def read_raw_tables(
     """
     given = {"traps": traps, "detections": detections, "operation": operation}
     frames = {
-        name: read_raw_table(table, name) for name, table in given.items() if table is not None
+        name: read_raw_table(table, name, encoding)
+        for name, table in given.items()
+        if table is not None
     }
     return raw_tables(
         frames["traps"], frames["detections"], frames.get("operation"),
@@ -79,6 +84,7 @@ def check(
     crs: CRSLike | None = None,
     detector: str = "count",
     ledger: Ledger | PathLike | None = None,
+    encoding: str | None = None,
 ) -> Findings:
     """Check field tables, or surveys, and explain row by row what is wrong.
 
@@ -95,6 +101,8 @@ def check(
         What the traps are, as for :class:`TrapArray`.
     ledger : Ledger or path, optional
         Corrections to apply before the check.
+    encoding : str, optional
+        As for :func:`read_raw_tables`.
 
     Returns
     -------
@@ -127,11 +135,12 @@ def check(
         columns=columns,
         dates=dates,
         crs=crs,
+        encoding=encoding,
     )
     return check_tables(tables, detector=detector, ledger=ledger)
 
 
-def read_raw_table(source: Table, what: str) -> pd.DataFrame:
+def read_raw_table(source: Table, what: str, encoding: str | None = None) -> pd.DataFrame:
     """A table cell by cell, its index numbering the data rows from 1.
 
     Parameters
@@ -139,6 +148,8 @@ def read_raw_table(source: Table, what: str) -> pd.DataFrame:
     source : path or DataFrame
     what : str
         "traps", "operation" or "detections", for messages and to find the sheet of a workbook.
+    encoding : str, optional
+        Of a CSV file; UTF-8 when None.
 
     Returns
     -------
@@ -153,6 +164,8 @@ def read_raw_table(source: Table, what: str) -> pd.DataFrame:
     if isinstance(source, pd.DataFrame):
         return source
     path = Path(source)
+    if path.is_dir():
+        raise DataError(f"{str(source)!r} is a folder; name the {what} file in it.")
     if not path.is_file():
         raise DataError(
             f"There is no {what} file {str(source)!r} (looked from {str(Path.cwd())!r})."
@@ -165,82 +178,62 @@ def read_raw_table(source: Table, what: str) -> pd.DataFrame:
         return _excel(path, what)
     if path.suffix.lower() in (".xls", ".ods"):
         raise DataError(f"{path.name} ({what}): save it as .xlsx or as 'CSV UTF-8'.")
-    return _text_table(_decoded(path, what), path.name, what)
+    text = decoded(path, what, encoding)
+    return _table(separated(text, f"{path.name} ({what})"), path.name, what)
 
 
-def _decoded(path: Path, what: str) -> str:
-    content = path.read_bytes()
-    utf16 = content.startswith((b"\xff\xfe", b"\xfe\xff"))
-    try:
-        text = content.decode("utf-16" if utf16 else "utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"{path.name} ({what}) is not UTF-8 text (byte {error.start:,}). "
-            "Save it as 'CSV UTF-8'."
-        ) from None
-    if "\x00" in text:
-        raise DataError(f"{path.name} ({what}) is no text: it holds zero bytes.")
-    return text
-
-
-def _text_table(text: str, name: str, what: str) -> pd.DataFrame:
-    lines = text.splitlines()
-    if not lines or not lines[0].strip():
-        raise DataError(f"{name} ({what}) has no header line with the names of the columns.")
-    separator = max(
-        SEPARATORS, key=lambda mark: (_outside_quotes(lines[0], mark), -SEPARATORS.index(mark))
-    )
-    try:
-        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=separator))
-    except csv.Error as error:
-        raise DataError(f"{name} ({what}) cannot be read as a table: {error}.") from None
-    header = rows[0]
+def _table(rows: list[list[Any]], name: str, what: str) -> pd.DataFrame:
+    """Table whose first row has the names of the columns."""
+    place = f"{name} ({what})"
+    refuse_title(rows, place)
+    header = [text_of(cell).strip() for cell in rows[0]] if rows else []
     # spreadsheets leave empty columns at the right
-    while header and not header[-1].strip():
+    while header and not header[-1]:
         header = header[:-1]
+    if not header:
+        raise DataError(f"{place} has no header line with the names of the columns.")
     width = len(header)
     cells = []
     for number, row in enumerate(rows[1:], start=1):
-        if any(cell.strip() for cell in row[width:]):
+        if any(not is_missing(cell) for cell in row[width:]):
             raise DataError(
-                f"{name} ({what}): row {number} has more cells than the header has columns "
+                f"{place}: row {number} has more cells than the header has columns "
                 f"({len(row)}, {width}). Are there decimal commas, or separators in unquoted text?"
+                f"{'' if all(header) else ' Does the header take two rows? One is needed.'}"
             )
         cells.append((row + [""] * width)[:width])
-    blank = [i for i, cell in enumerate(header) if not cell.strip()]
-    header = [cell if cell.strip() else f"column {i + 1}" for i, cell in enumerate(header)]
-    frame = pd.DataFrame(cells, columns=header, dtype=object)
-    keep = [i for i in range(width) if i not in blank or any(row[i].strip() for row in cells)]
-    frame = frame.iloc[:, keep]
+    blank = [i for i, cell in enumerate(header) if not cell]
+    names = [cell or f"column {i + 1}" for i, cell in enumerate(header)]
+    frame = pd.DataFrame(cells, columns=names, dtype=object)
+    used = [any(not is_missing(row[i]) for row in cells) for i in range(width)]
+    frame = frame.iloc[:, [i for i in range(width) if i not in blank or used[i]]]
     frame.index = pd.RangeIndex(1, len(frame) + 1, name="row")
     return frame
-
-
-def _outside_quotes(line: str, mark: str) -> int:
-    return sum(part.count(mark) for part in line.split('"')[::2])
 
 
 def _excel(path: Path, what: str) -> pd.DataFrame:
-    """One sheet of a workbook, cells as they are."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # styles and validations are of no matter
-            sheets: dict[Any, pd.DataFrame] = pd.read_excel(
-                path, sheet_name=None, dtype=object, keep_default_na=False, na_values=[""]
-            )
-    except ImportError:
-        raise DataError(
-            f"{path.name} ({what}) is an Excel file. Install openpyxl (pip install "
-            "'secr-nea[excel]'), or save it as 'CSV UTF-8'."
-        ) from None
-    except (ValueError, KeyError, TypeError, OSError, zipfile.BadZipFile, AttributeError) as error:
-        raise DataError(f"{path.name} ({what}) cannot be read as an Excel file: {error}.") from None
+    """One sheet of a workbook: the one whose name and columns tell the table, else the first."""
+
+    def likely(names: list[str]) -> list[str]:
+        called = [n for n in names if any(part in n.casefold() for part in SHEETS[what])]
+        return called or names
+
+    sheets = [rows for rows in workbook_sheets(path, what, likely) if rows]
     if not sheets:
-        raise DataError(f"{path.name} ({what}) has no sheet.")
-    likely = [name for name in sheets if any(part in str(name).casefold() for part in SHEETS[what])]
-    frame = sheets[likely[0] if likely else next(iter(sheets))]
-    frame = frame.dropna(axis="columns", how="all") if len(frame) else frame
-    if not len(frame.columns):
         raise DataError(f"{path.name} ({what}): the sheet is empty.")
-    frame.index = pd.RangeIndex(1, len(frame) + 1, name="row")
-    return frame
+    rows = next((sheet for sheet in sheets if _has_columns(sheet[0], what)), sheets[0])
+    refuse_title(rows, f"{path.name} ({what})")
+    width = max((i + 1 for row in rows for i, c in enumerate(row) if not is_missing(c)), default=0)
+    rows = [[*row, *[None] * width][:width] for row in rows]
+    if width and is_missing(rows[0][-1]):
+        rows[0][-1] = f"column {width}"  # remarks beside the table
+    return _table(rows, path.name, what)
+
+
+def _has_columns(header: list[Any], what: str) -> bool:
+    names = pd.Index(dict.fromkeys(text_of(cell) for cell in header if not is_missing(cell)))
+    try:
+        match_columns(pd.DataFrame(columns=names), what)
+    except DataError:
+        return False
+    return True

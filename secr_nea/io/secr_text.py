@@ -47,7 +47,7 @@ def read_secr_text(
     detector: str = "count",
     fmt: str = "trapID",
     trap_covariates: Sequence[str] | None = None,
-    animal_covariates: Sequence[str] = (),
+    animal_covariates: Sequence[str] | None = None,
     varying: Mapping[str, Sequence[str]] | None = None,
     n_occasions: int | None = None,
     binary_usage: bool = False,
@@ -70,8 +70,9 @@ def read_secr_text(
     trap_covariates : sequence of str, optional
         Names of the columns after the slash; from the comment line above the data, or cov1, cov2
         ..., when None.
-    animal_covariates : sequence of str
-        Names of the last columns of the captures.
+    animal_covariates : sequence of str, optional
+        Names of the last columns of the captures; from the comment line above the data, or cov1,
+        cov2 ..., when None.
     varying : mapping of name to covariates, one for each occasion, optional
         R's ``timevaryingcov``.
     n_occasions : int, optional
@@ -105,10 +106,11 @@ def read_secr_text(
     }
     if not made:
         raise DataError("traps= names no file.")
+    described: list[str] = []
     if captures is None:
         seen, sessions = _no_detections(), list(made)
     else:
-        seen, sessions = _captures_of(captures, fmt, animal_covariates)
+        seen, sessions, described = _captures_of(captures, fmt, animal_covariates)
     if list(made) == [""]:
         made = dict.fromkeys(sessions, made[""])
     _match(made, sessions)
@@ -133,7 +135,7 @@ def read_secr_text(
         crs=as_crs(crs),
         source=_checks.listed(str(file) for file in files.values()),
         detector=DETECTORS[detector],
-        animal_covariates=tuple(animal_covariates),
+        animal_covariates=tuple(described),
         varying=dict(varying or {}),
         n_occasions=n_occasions if not len(effort) else None,
     )
@@ -311,13 +313,19 @@ def _searches(
 
 
 def _captures_of(
-    path: PathLike, fmt: str, covariates: Sequence[str]
-) -> tuple[pd.DataFrame, list[str]]:
-    """Detections with their sessions, and all sessions in order of appearance."""
-    lines, _ = lines_of(path, "captures")
+    path: PathLike, fmt: str, names: Sequence[str] | None
+) -> tuple[pd.DataFrame, list[str], list[str]]:
+    """Detections, all sessions in order of appearance, and the names of covariates."""
+    lines, header = lines_of(path, "captures")
     place = str(path)
     where = ["trap_id"] if fmt == "trapID" else ["x", "y"]
-    n = 3 + len(where) + len(covariates)
+    least = 3 + len(where)
+    covariates = list(names or ())
+    if names is None and (more := len(lines[0].words) - least) > 0:
+        told = header[least:] if len(header) == least + more else []
+        simple = len(set(told)) == more and all(word.isidentifier() for word in told)
+        covariates = told if simple else [f"cov{i + 1}" for i in range(more)]
+    n = least + len(covariates)
     sessions = list(dict.fromkeys(line.words[0] for line in lines))
     lines = [line for line in lines if len(line.words) < 2 or line.words[1] != NO_ANIMAL]
     bad = [line.number for line in lines if len(line.words) != n]
@@ -325,7 +333,8 @@ def _captures_of(
         raise DataError(
             f"{place}: {n} words are needed (session, animal, occasion, {', '.join(where)}"
             f"{''.join(f', {name}' for name in covariates)}), not so in line "
-            f"{_checks.listed(bad)}. Give animal_covariates= when there are more columns."
+            f"{_checks.listed(bad)}. Are there blanks in an id, or columns that "
+            "animal_covariates= does not name?"
         )
     occasion = [number_at(line, 2, place) for line in lines]
     lost = [line.number for line, s in zip(lines, occasion, strict=True) if s < 0]
@@ -351,4 +360,4 @@ def _captures_of(
         cells = pd.Series([line.words[start + k] for line in lines], dtype=object, name=name)
         made[name] = typed_covariate(cells, numbers).to_numpy()
     frame = pd.DataFrame(made, index=pd.Index(numbers, name=ROW))
-    return frame, sessions
+    return frame, sessions, covariates

@@ -5,12 +5,11 @@ Cells come as they are: text from CSV; text, numbers and true dates from Excel.
 
 from __future__ import annotations
 
-import csv
 import datetime as dt
 import importlib.util
 import os
 import zipfile
-from io import StringIO
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from secr_nea import _checks
 from secr_nea._columns import ROW, row_numbers
 from secr_nea._typing import PathLike
 from secr_nea.errors import DataError
+from secr_nea.io.delimited import decoded, refuse_title, separated
 from secr_nea.io.untrusted import MAX_WHOLE, checked_members, existing_file, refusing
 
 WORKBOOKS = (".xlsx", ".xlsm")
@@ -87,51 +87,69 @@ def read_cells(
     rows = (
         _workbook_rows(path, what, sheet)
         if is_workbook(path)
-        else _csv_rows(path, what, encoding or "utf-8-sig")
+        else separated(decoded(path, what, encoding), f"{path.name} ({what})")
     )
     if row_names and rows and rows[0] and _checks.is_missing(rows[0][0]):
         rows[0][0] = "row names"
+    refuse_title(rows, f"{path.name} ({what})")
     return _framed(rows, path.name, what)
 
 
-def _csv_rows(path: Path, what: str, encoding: str) -> list[list[Any]]:
-    try:
-        text = path.read_bytes().decode(encoding)
-    except (UnicodeDecodeError, LookupError):
-        raise DataError(
-            f"{path.name} ({what}) is not {encoding} text. Save it as 'CSV UTF-8', or say "
-            "encoding='cp1251' (Russian Windows), 'cp1252' (western), 'gb18030' (Chinese)."
-        ) from None
-    if "\x00" in text:
-        raise DataError(f"{path.name} ({what}) is no text: it holds NUL characters.")
-    head = text.split("\n", 1)[0]
-    separator = max(",;\t", key=head.count)
-    with refusing(path.name, "a CSV table"):
-        return [list(row) for row in csv.reader(StringIO(text, newline=""), delimiter=separator)]
-
-
 def _workbook_rows(path: Path, what: str, sheet: str | None) -> list[list[Any]]:
+    return workbook_sheets(path, what, lambda names: [_sheet_name(names, path, what, sheet)])[0]
+
+
+def workbook_sheets(
+    path: Path, what: str, chosen: Callable[[list[str]], list[str]]
+) -> list[list[list[Any]]]:
+    """Cells of sheets of a workbook, row by row from its first one.
+
+    Parameters
+    ----------
+    path : Path
+    what : str
+        The table, for messages.
+    chosen : function of the names of all sheets
+        Names of those to read.
+
+    Returns
+    -------
+    list of list of list of objects
+        Rows of each sheet. Formulas are not computed: the values that Excel stored are read.
+
+    Raises
+    ------
+    DataError
+        No workbook, a damaged one, too large a one.
+    """
     if importlib.util.find_spec("openpyxl") is None:
         raise DataError(
             f"{path.name} is an Excel workbook; reading it needs the package openpyxl: "
             "pip install 'secr-nea[excel]'. Or save it as 'CSV UTF-8'."
+        )
+    if not zipfile.is_zipfile(path):
+        raise DataError(
+            f"{path.name} ({what}) cannot be read as an Excel workbook: it is none, or damaged. "
+            "Save it anew as .xlsx, or as 'CSV UTF-8'."
         )
     with refusing(path.name, "an Excel workbook"):
         import openpyxl
 
         with zipfile.ZipFile(path) as archive:
             checked_members(archive, path)
-        # formulas are not computed: the values that Excel stored are read
         book = openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)
         try:
-            chosen = book[_sheet_name(book.sheetnames, path, what, sheet)]
-            rows: list[list[Any]] = []
-            for row in chosen.iter_rows(values_only=True, max_col=MAX_COLUMNS + 1):
-                if len(rows) > MAX_ROWS:
-                    raise DataError(f"{path.name} ({what}) has more than {MAX_ROWS:,} rows.")
-                rows.append(list(row))
+            return [_sheet_rows(book[name], path, what) for name in chosen(book.sheetnames)]
         finally:
             book.close()
+
+
+def _sheet_rows(sheet: Any, path: Path, what: str) -> list[list[Any]]:
+    rows: list[list[Any]] = []
+    for row in sheet.iter_rows(values_only=True, max_col=MAX_COLUMNS + 1):
+        if len(rows) > MAX_ROWS:
+            raise DataError(f"{path.name} ({what}) has more than {MAX_ROWS:,} rows.")
+        rows.append(list(row))
     return rows
 
 
@@ -151,7 +169,7 @@ def _sheet_name(names: list[str], path: Path, what: str, sheet: str | None) -> s
         return fitting[0]
     raise DataError(
         f"{path.name} has the sheets {_checks.listed(map(repr, names))}. Say which one holds the "
-        f"{what}: sheet={names[0]!r}."
+        f"{what}: sheet={names[0]!r}; or name that sheet {what!r}."
     )
 
 

@@ -136,7 +136,12 @@ def mapping_of(columns: list[str], table: str) -> ColumnMapping:
 
 
 def renamed(
-    frame: pd.DataFrame, columns: Mapping[str, str] | str | None, table: str, place: str
+    frame: pd.DataFrame,
+    columns: Mapping[str, str] | str | None,
+    table: str,
+    place: str,
+    *,
+    confirm: str = "",
 ) -> tuple[pd.DataFrame, str]:
     """Table with the library's column names, and a note on what was taken for what.
 
@@ -148,6 +153,8 @@ def renamed(
         warns of it, so that it can be confirmed; a mapping goes before the names of the table.
     table, place : str
         For messages.
+    confirm : str
+        The table under which ``columns=`` names the columns, where it names those of several.
 
     Returns
     -------
@@ -181,7 +188,8 @@ def renamed(
     note = _checks.listed((f"{column!r} is {name}" for column, name in changed.items()), 20)
     if note and isinstance(columns, str):
         _checks.warn(
-            f"{place}: columns taken by synonym: {note}. Confirm with columns={dict(chosen)}.",
+            f"{place}: columns taken by synonym: {note}. Confirm with "
+            f"columns={ {confirm: dict(chosen)} if confirm else dict(chosen) }.",
             stacklevel=4,
         )
     return frame.rename(columns=changed), f"Columns of {place}: {note}." if note else ""

@@ -16,6 +16,8 @@ from secr_nea.quality.operation_rows import days_of
 from secr_nea.quality.raw_tables import RawTables
 
 TABLE = "detections"
+MOST_ALIKE = 3
+"""More findings alike than this in one survey are told as one."""
 _DEAD = re.compile(r"dead|died|killed|poach|removed|мертв|мёртв|погиб|убит", re.IGNORECASE)
 
 
@@ -62,10 +64,18 @@ def _trap_ids(tables: RawTables) -> Iterator[Finding]:
     for survey in dict.fromkeys(session.tolist()):
         mine = (session == survey) & ~blank
         own, number = np.unique(names[mine].astype(str), return_counts=True)
-        for name in own[number > 1]:
-            where = rows[mine & (names == name)]
-            seen = f"Trap {str(name)!r} stands in {_checks.rows_listed(where)}."
-            yield found("duplicate-trap", "traps", where, seen)
+        twice = [str(name) for name in own[number > 1]]
+        # a pair of cameras at every station is one matter, not one for each station
+        groups = [twice] if len(twice) > MOST_ALIKE else [[name] for name in twice]
+        for group in groups:
+            where = rows[mine & np.isin(names.astype(str), group)]
+            words = f"Trap {group[0]!r} stands in {_checks.rows_listed(where)}."
+            if len(group) > 1:
+                words = (
+                    f"{_checks.plural(len(group), 'trap')} stand in several rows each "
+                    f"({_checks.listed(map(repr, group))})."
+                )
+            yield found("duplicate-trap", "traps", where, words)
         yield from _spellings(tables, "traps", "trap_id", own.tolist())
 
 

@@ -15,30 +15,32 @@ TRAP = (
     "trap_id trapid trap station_id station stationname trapname camera_trap_id cameratrap "
     "camera_station camera_id cameraid camera cam camid cameraname site_id site sitename "
     "location_id location locationname placename detector_id detector ct ctid deployment_id "
-    "deployment point_id станция станцияid фотоловушка ловушка камера точка loc_id "
-    "camera_name camera_no camera_number номер_камеры номер_фотоловушки номер_станции"
+    "deployment point_id станция станцияid фотоловушка ловушка камера точка loc_id camera_name "
+    "camera_no camera_number номер_камеры номер_фотоловушки номер_станции станции "
+    "фотоловушки ловушки номер_ловушки камеры камера_id id_камеры номер_точки"
 )
 START = (
     "start_date start startdate date_start setup_date setup datesetup deployment_start "
     "date_installed installed install_date date_deployed deployed set_date date_set "
     "from begin begindate start_time startdatetime "
-    "dateplaced date_from дата_установки установка установлена начало"
+    "dateplaced date_from дата_установки установка установлена начало installation_date "
+    "дата_постановки постановка дата_начала"
 )
 END = (
     "end_date end enddate date_end retrieval_date retrieval dateretrieved deployment_end "
     "deploymentend date_removed removed removal_date remove_date date_collected collected to until "
-    "stop stopdate end_time enddatetime дата_снятия снятие снята "
-    "retrieved date_to конец окончание"
+    "stop stopdate end_time enddatetime дата_снятия снятие снята retrieved date_to конец "
+    "окончание дата_съема дата_окончания"
 )
 SESSION = "session survey session_name survey_name session_id survey_id сессия"
 NOTE = (
     "note notes comment comments remark remarks status condition functionality примечание "
-    "комментарий состояние"
+    "примечания комментарий комментарии состояние"
 )
 EFFORT = (
     "effort effort_days usage trap_days camera_days trap_nights camera_nights days_active "
-    "active_days operating_days days_operated days ndays nights cam_days effort_in_days "
-    "усилие ловушко_сутки"
+    "active_days operating_days days_operated days ndays nights cam_days effort_in_days усилие "
+    "ловушко_сутки число_дней_работы отработано_суток"
 )
 
 ROLES: dict[str, dict[str, str]] = {
@@ -71,13 +73,14 @@ ROLES: dict[str, dict[str, str]] = {
         "animal_id": "animal_id animal individual_id individual individualname ind_id ind id "
         "snow_leopard_id snow_leopard leopard_id leopard tiger_id tiger cat_id cat animal_name "
         "name "
-        "особь номер_особи животное идентификатор код имя",
+        "особь номер_особи животное идентификатор особи id_особи имя_особи код_особи кличка "
+        "код имя",
         "trap_id": TRAP,
         "session": SESSION,
         "date": "date datetime date_time datetimeoriginal detection_date date_detection "
         "date_of_detection capture_date date_captured event_date event_start timestamp photo_date "
         "date_photo date_of_detection_mdy date_of_detection_dmy дата дата_время дата_съемки "
-        "дата_встречи",
+        "дата_встречи дата_и_время дата_регистрации дата_фото",
         "time": "time hour photo_time detection_time время",
         "occasion": "occasion occ occasion_id occasion_no occasion_number sampling_occasion "
         "sample_occasion so",
@@ -94,13 +97,14 @@ NEEDED = {
     "operation": ("trap_id", "start", "end"),
     "detections": ("animal_id", "trap_id"),
 }
+_NAMELESS = re.compile(r"column \d+")
 LIKE = 0.9
 """Likeness (0 to 1) from which a name passes for a misspelt synonym."""
 
 
 def plain(name: object) -> str:
     """Name of a column without case, punctuation and remarks in brackets."""
-    text = re.sub(r"\(.*?\)|\[.*?\]", "", str(name)).casefold()
+    text = re.sub(r"\(.*?\)|\[.*?\]", "", str(name)).casefold().replace("ё", "е")
     return "".join(character for character in text if character.isalnum())
 
 
@@ -181,9 +185,11 @@ def _require(found: Mapping[str, str], table: str, columns: list[str]) -> None:
     if table == "traps" and not ({"x", "y"} <= set(found) or {"lat", "lon"} <= set(found)):
         absent.append("x and y (or lat and lon)")
     if absent:
+        nameless = any(_NAMELESS.fullmatch(column) for column in columns)
+        two_rows = " Does the header take two rows? One is needed." if nameless else ""
         raise DataError(
             f"The {table} table has no column that can be {listed(absent)}. Its columns: "
-            f"{listed(columns, 20)}. Rename the column, or name it: "
+            f"{listed(columns, 20)}.{two_rows} Rename the column, or name it: "
             f"columns={{{table!r}: {{{absent[0].split()[0]!r}: '...'}}}}."
         )
 

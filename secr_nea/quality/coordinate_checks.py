@@ -75,6 +75,13 @@ def _two_sources(tables: RawTables, where: TrapPositions) -> Iterator[Finding]:
             )
             yield found("crs-does-not-fit", "traps", rows[both], seen)
             return
+    turned = _exchanged(tables, where.xy[both], lon[both], lat[both], gap, where.crs)
+    if turned.any():
+        chosen = np.flatnonzero(both)[turned]
+        told = _checks.listed(f"row {rows[i]}: {lat[i]:g}, {lon[i]:g}" for i in chosen)
+        yield found("x-y-swapped", "traps", rows[chosen],
+                    f"latitude and longitude look exchanged, beside x and y: {told}.")  # fmt: skip
+        gap = np.where(turned, 0.0, gap)
     cells = [tables.cells("traps", role) for role in ("lat", "lon")]
     fineness = 0.8 * METRES_A_DEGREE * 10.0 ** -min(decimals_of(column) for column in cells)
     apart = gap > max(SMALLEST_GAP_M, fineness)
@@ -89,6 +96,23 @@ def _two_sources(tables: RawTables, where: TrapPositions) -> Iterator[Finding]:
     grave = bool(gap.max() > GRAVE_GAP_M)
     yield found("latitude-longitude-disagree", "traps", rows[chosen], seen,
                 severity="error" if grave else "warning")  # fmt: skip
+
+
+def _exchanged(
+    tables: RawTables,
+    xy: FloatArray,
+    lon: FloatArray,
+    lat: FloatArray,
+    gap: FloatArray,
+    crs: pyproj.CRS | None,
+) -> BoolArray:
+    """Rows far from x and y whose latitude and longitude agree with them when exchanged."""
+    far: BoolArray = (gap > GRAVE_GAP_M) & (np.abs(lon) <= 90.0)
+    if not far.any():
+        return far
+    offsets, _ = _offsets(tables, xy, np.where(far, lat, lon), np.where(far, lon, lat), crs)
+    far &= np.hypot(*offsets.T) < GRAVE_GAP_M
+    return far
 
 
 def _constant(offsets: FloatArray) -> bool:

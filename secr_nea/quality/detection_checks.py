@@ -14,11 +14,14 @@ from secr_nea.quality.cells import is_empty, numbers_of, text_of
 from secr_nea.quality.dates import DateColumn
 from secr_nea.quality.findings import Finding
 from secr_nea.quality.kinds import found
+from secr_nea.quality.names import same_id_hint
 from secr_nea.quality.operation_checks import date_text, effort_of_rows, unreadable_dates
 from secr_nea.quality.operation_rows import days_of, days_outside, periods
 from secr_nea.quality.raw_tables import RawTables
 
 TABLE = "detections"
+MOST_ALIKE = 3
+"""More unknown traps than this are told as one finding."""
 
 
 def check_detections(tables: RawTables, detector: str) -> Iterator[Finding]:
@@ -62,13 +65,39 @@ def _unknown_traps(tables: RawTables) -> Iterator[Finding]:
         among = everywhere if one or survey not in known else known[survey]
         if name and name not in among:
             strangers.setdefault((name, survey), []).append(row)
-    for (name, survey), where in strangers.items():
-        hint = _checks.did_you_mean(name, everywhere)
-        seen = f"Trap {name!r} is not in the traps table{hint}."
-        if name in everywhere:
-            others = [s for s in surveys if name in known[s]]
-            seen = f"Trap {name!r} is not in survey {survey!r}, only in {_checks.listed(others)}."
+    yield from _in_other_survey(strangers, known)
+    lost = [
+        (repr(name), same_id_hint(name, known.get(survey, everywhere) or everywhere), where)
+        for (name, survey), where in strangers.items()
+        if name not in everywhere
+    ]
+    if len(lost) > MOST_ALIKE:
+        told = _checks.listed(f"{name}{hint}" for name, hint, _ in lost)
+        every = sorted(row for _, _, where in lost for row in where)
+        yield found("unknown-trap", TABLE, every, f"Traps that are not in the traps table: {told}.")
+        return
+    for name, hint, where in lost:
+        seen = f"Trap {name} is not in the traps table{hint}."
         yield found("unknown-trap", TABLE, where, seen)
+
+
+def _in_other_survey(
+    strangers: dict[tuple[str, str], list[int]], known: dict[str, set[str]]
+) -> Iterator[Finding]:
+    """Detections at traps of another survey than theirs: one finding for each pair of surveys."""
+    groups: dict[tuple[str, tuple[str, ...]], dict[str, list[int]]] = {}
+    for (name, survey), where in strangers.items():
+        others = tuple(other for other, names in known.items() if name in names)
+        if others and survey in known:
+            groups.setdefault((survey, others), {})[name] = where
+    for (survey, others), traps in groups.items():
+        rows = sorted(row for where in traps.values() for row in where)
+        one = len(traps) == 1
+        seen = (
+            f"Trap{'' if one else 's'} {_checks.listed(map(repr, traps))} {'is' if one else 'are'} "
+            f"not in survey {survey!r}, only in {_checks.listed(others)}."
+        )
+        yield found("unknown-trap", TABLE, rows, seen)
 
 
 def _dates(tables: RawTables) -> Iterator[Finding]:
@@ -92,8 +121,8 @@ def _dates(tables: RawTables) -> Iterator[Finding]:
     if lost.size:
         traps = tables.text(TABLE, "trap_id")
         told = _checks.listed(
-            f"row {rows[i]} ({traps[i]}, {date_text(dates.when[i])}, {abs(away[i]):,.0f} days "
-            f"{'before' if away[i] < 0 else 'after'})"
+            f"row {rows[i]} ({traps[i]}, {date_text(dates.when[i])}, "
+            f"{_checks.plural(int(abs(away[i])), 'day')} {'before' if away[i] < 0 else 'after'})"
             for i in lost
         )
         yield found("outside-operation", TABLE, rows[lost], f"The camera was not working: {told}.")

@@ -388,10 +388,13 @@ class Ledger:
         try:
             content = json.loads(source.read_text(encoding="utf-8"))
             corrections = tuple(correction_of(item) for item in content["corrections"])
+        except DataError:
+            raise
         except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise DataError(
-                f"{source.name} is no ledger of corrections: {type(error).__name__} {error}."
-            ) from None
+                f"{source.name} is no ledger of corrections as Ledger.save writes it, or it is "
+                "damaged. Save it anew."
+            ) from error
         return cls(corrections, tables)
 
     def __len__(self) -> int:

@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from secr_nea._checks import did_you_mean
 from secr_nea.capture_tables import PLACEHOLDERS
 
 _PLACEHOLDER = re.compile(
@@ -17,6 +18,7 @@ _PLACEHOLDER = re.compile(
 )
 # letters that look alike in Cyrillic and Latin print
 _LOOKALIKE = str.maketrans("авеікмнорстухё", "abeikmhopctyxe")
+_LETTERS_ALIKE = str.maketrans("АВЕКМНОРСТУХІаеорсухікмнт", "ABEKMHOPCTYXIaeopcyxikmht")
 _TOKEN = re.compile(r"\d+|[^\W\d_]+")
 SHORTEST_NAME = 5
 """Letters from which two names that differ in one letter are doubted."""
@@ -121,6 +123,29 @@ def _one_slip(x: str, y: str) -> bool:
         return places[0] < len(x) - 1
     i = places[0]
     return places == [i, i + 1] and x[i : i + 2] == y[i + 1] + y[i]
+
+
+def same_id_hint(name: str, known: Iterable[str]) -> str:
+    """Which known id is likely meant, for messages; "" when none is.
+
+    Ids that are spellings of each other go first. Of others only those with the same digits are
+    near: CT07 is no misprint of CT27 that anybody could tell.
+
+    Examples
+    --------
+    >>> same_id_hint("CT7", ["CT07", "CT27"]), same_id_hint("CT99", ["CT07", "CT27"])
+    (" (did you mean 'CT07'?)", '')
+    >>> same_id_hint("Rigde 2", ["Ridge 2", "Ridge 3"])
+    " (did you mean 'Ridge 2'?)"
+    """
+    ids = list(dict.fromkeys(known))
+    key = spelling_key(name)
+    same = [other for other in ids if spelling_key(other) == key]
+    if same and name.translate(_LETTERS_ALIKE) == same[0].translate(_LETTERS_ALIKE):
+        return f" ({same[0]!r} looks the same, but has other letters: Latin and Cyrillic)"
+    digits = [word for word in key if word.isdecimal()]
+    alike = [o for o in ids if [word for word in spelling_key(o) if word.isdecimal()] == digits]
+    return f" (did you mean {same[0]!r}?)" if same else did_you_mean(name, alike)
 
 
 SEX_WORDS = {

@@ -14,6 +14,7 @@ from secr_nea.quality.cells import numbers_of
 from secr_nea.quality.dates import DateColumn
 from secr_nea.quality.findings import Finding
 from secr_nea.quality.kinds import found
+from secr_nea.quality.names import same_id_hint
 from secr_nea.quality.operation_rows import (
     days_of,
     duration_days,
@@ -185,7 +186,7 @@ def _operation_ids(tables: RawTables) -> Iterator[Finding]:
     for name in dict.fromkeys(ids[~blank].tolist()):
         if name not in known:
             where = rows[ids == name]
-            hint = _checks.did_you_mean(name, known)
+            hint = same_id_hint(name, known)
             seen = f"{name!r} is not in the traps table{hint}."
             yield found("operation-at-unknown-trap", "operation", where, seen)
     trap_rows, trap_ids = tables.rows("traps"), tables.text("traps", "trap_id")

@@ -116,13 +116,13 @@ def _scale_bar(ax: Axes, xy: np.ndarray) -> None:
     width = max(float(np.ptp(xy[:, 0])), float(np.ptp(xy[:, 1])), 1.0)
     power = 10.0 ** np.floor(np.log10(0.25 * width))
     length = max(step * power for step in (1.0, 2.0, 5.0) if step * power <= 0.25 * width)
-    west, low = ax.get_xlim()[0], ax.get_ylim()[0]
+    west = float(xy[:, 0].min())
     text = f"{length / 1000.0:g} km" if length >= 1000 else f"{length:g} m"
-    inset = 0.03 * (ax.get_xlim()[1] - west)
-    ax.plot([west + inset, west + inset + length], [low + inset] * 2, color=INK, lw=2.5, zorder=4,
-            solid_capstyle="butt")  # fmt: skip
-    ax.annotate(text, (west + inset + length / 2, low + inset), (0, 4), textcoords="offset points",
-                ha="center", va="bottom", fontsize=8.5)  # fmt: skip
+    # below the map, where no trap can be
+    below: dict[str, Any] = {"transform": ax.get_xaxis_transform(), "clip_on": False}
+    ax.plot([west, west + length], [-0.05] * 2, color=INK, lw=2.5, solid_capstyle="butt", **below)
+    ax.annotate(text, (west + length, -0.05), (5, 0), xycoords=below["transform"],
+                textcoords="offset points", va="center", fontsize=8.5)  # fmt: skip
 
 
 def timeline(findings: Findings) -> Axes | None:

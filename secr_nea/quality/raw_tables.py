@@ -18,9 +18,9 @@ from secr_nea._crs import as_crs, describe
 from secr_nea._printing import facts_html
 from secr_nea._typing import BoolArray, CRSLike, FloatArray
 from secr_nea.errors import DataError
-from secr_nea.quality.cells import column_cells, numbers_of, text_of
+from secr_nea.quality.cells import column_cells, is_empty, numbers_of, text_of
 from secr_nea.quality.columns import mapping_table, match_columns
-from secr_nea.quality.dates import ORDERS, DateColumn, decide_order, read_dates
+from secr_nea.quality.dates import ORDERS, DateColumn, decide_order, read_date, read_dates
 
 TABLES = ("traps", "operation", "detections")
 ONE_SURVEY = "survey"
@@ -205,6 +205,8 @@ def raw_tables(
     meaning = {name: match_columns(frame, name, chosen.get(name)) for name, frame in raw.items()}
     if "trap_id" not in chosen.get("traps", {}):
         meaning["traps"] = _same_traps(raw, meaning)
+    if "time" not in chosen.get("detections", {}):
+        meaning["detections"] = _dated(raw["detections"], meaning["detections"])
     tables = RawTables(raw, meaning, as_crs(crs))
     orders, decided = _orders(tables, dates)
     return RawTables(raw, meaning, tables.crs, orders, decided)
@@ -227,6 +229,17 @@ def _same_traps(
         return meaning["traps"]
     roles = {role: name for role, name in meaning["traps"].items() if name != best}
     return {**roles, "trap_id": best}
+
+
+def _dated(detections: pd.DataFrame, roles: dict[str, str]) -> dict[str, str]:
+    """Columns of the detections, with a column called time that holds whole dates as the date."""
+    if "date" in roles or "time" not in roles:
+        return roles
+    cells = [cell for cell in column_cells(detections, roles["time"]) if not is_empty(cell)]
+    dated = sum(any(read_date(cell, order) is not None for order in ORDERS) for cell in cells)
+    if dated < 0.5 * len(cells) or not cells:
+        return roles
+    return {("date" if role == "time" else role): name for role, name in roles.items()}
 
 
 def _numbered(frame: pd.DataFrame, what: str) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from secr_nea import _checks
 from secr_nea.quality.cells import is_empty, number_of, text_of
 from secr_nea.quality.findings import Finding
 from secr_nea.quality.kinds import found
-from secr_nea.quality.names import is_placeholder
+from secr_nea.quality.names import is_placeholder, spelling_key
 from secr_nea.quality.operation_checks import effort_of_rows
 from secr_nea.quality.operation_rows import days_of
 from secr_nea.quality.raw_tables import RawTables
@@ -76,7 +76,8 @@ def _names(tables: RawTables) -> Iterator[Finding]:
 
 def _compared(tables: RawTables, traps: list[str], detections: list[str]) -> Iterator[Finding]:
     unknown = [name for name in detections if name not in traps]
-    silent = [name for name in traps if name not in detections]
+    misspelt = {spelling_key(name) for name in unknown}
+    silent = [n for n in traps if n not in detections and spelling_key(n) not in misspelt]
     rows, names = tables.rows("detections"), tables.session("detections")
     if unknown and len(unknown) == len(detections) == len(traps) and len(traps) > 1:
         seen = (
@@ -203,8 +204,10 @@ def _one_survey_only(
     if len(surveys) < 2:
         return
     own = {s: {c for c in cells[session == s] if not is_empty(c)} for s in surveys}
-    common = set.intersection(*own.values())
-    odd = sorted(set.union(*own.values()) - common)
+    # another spelling of a level is told as such
+    keys = [{_letters(name) for name in levels} for levels in own.values()]
+    common = set.intersection(*keys)
+    odd = sorted(name for name in set.union(*own.values()) if _letters(name) not in common)
     if odd:
         told = _checks.listed(f"{s}: {_checks.listed(sorted(levels))}" for s, levels in own.items())
         yield found("levels-differ-between-surveys", "traps", rows[np.isin(cells, odd)],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import warnings
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from secr_nea._checks import did_you_mean, listed
 from secr_nea._typing import PathLike
 from secr_nea._version import __version__
 from secr_nea.captures import CaptureHistory
@@ -125,6 +127,7 @@ def share(
     crs = {survey.crs.to_wkt() if survey.crs else None for survey in several}
     if len(crs) > 1:
         raise DataError("The surveys are in different coordinate reference systems; use one.")
+    _refuse_unknown(several, regions, {"keep": keep, "drop": drop})
     is_partner = level == "partner"
     disguise = _Disguise(
         RigidMotion.from_key(key) if is_partner else None, key, tuple(keep), tuple(drop)
@@ -146,10 +149,36 @@ def share(
         "removed": list(dict.fromkeys(removed)),
         "warning": WARNING if is_partner else "True coordinates: not to be given away.",
         "surveys": told,
+        "files": {name: _digest(home / name) for name in _files(home)},
     }
     text = json.dumps(manifest, indent=2, ensure_ascii=False, allow_nan=False)
     (home / MANIFEST).write_text(text + "\n", encoding="utf-8")
     return home
+
+
+def _refuse_unknown(
+    surveys: Sequence[Survey], regions: Any, asked: Mapping[str, Sequence[str]]
+) -> None:
+    """Refuse covariates that no survey has: one that is misspelt would not be left out."""
+    known: list[str] = []
+    for survey in surveys:
+        traps, captures = survey.traps, survey.captures
+        for frame in (traps.covariates, captures.covariates, survey.mask.covariates):
+            known += map(str, frame)
+        known += [*traps.varying_covariates, *map(str, survey.occasion_covariates)]
+        known += map(str, survey.covariates)
+    if regions is not None:
+        layer = read_layer(regions, "regions") if isinstance(regions, str | Path) else regions
+        known += map(str, layer.columns)
+    known = list(dict.fromkeys(known))
+    for option, names in asked.items():
+        if isinstance(names, str):
+            raise DataError(f"{option} must be a list of names; got {names!r}: [{names!r}].")
+        absent = [name for name in names if name not in known]
+        if absent:
+            told = listed(f"{name!r}{did_you_mean(name, known)}" for name in absent)
+            raise DataError(f"{option} names {told}, which is no covariate; there are "
+                            f"{listed(known, 20)}.")  # fmt: skip
 
 
 def new_folder(folder: PathLike) -> Path:
@@ -236,6 +265,29 @@ def _write_survey(
     }
 
 
+def _files(home: Path) -> list[str]:
+    found = (path.relative_to(home).as_posix() for path in home.rglob("*") if path.is_file())
+    return sorted(found)
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _refuse_damage(home: Path, files: Mapping[str, str]) -> None:
+    """Refuse a package of which a file is missing or is not as it was written."""
+    there = _files(home)
+    absent = [name for name in files if name not in there]
+    changed = [name for name in files if name in there and _digest(home / name) != files[name]]
+    for names, what in ((absent, "missing"), (changed, "damaged or changed")):
+        if names:
+            verb = "is" if len(names) == 1 else "are"
+            raise DataError(
+                f"{str(home)!r}: {listed(names)} {verb} {what}. Ask for the package again; "
+                "tables are changed before they are shared."
+            )
+
+
 def _occasions(survey: Survey) -> list[str]:
     return [f"occasion_{s + 1}" for s in range(survey.n_occasions)]
 
@@ -280,8 +332,14 @@ def open_package(folder: PathLike) -> Survey | tuple[Survey, ...]:
         If the folder is no such package, or a part of it is missing or damaged.
     """
     home = Path(folder)
+    if not (home / MANIFEST).is_file():
+        raise DataError(
+            f"{str(home)!r} is no complete package of secr_nea.share: there is no {MANIFEST} in "
+            "it. Ask for it again."
+        )
     try:
         manifest = json.loads((home / MANIFEST).read_text(encoding="utf-8"))
+        _refuse_damage(home, manifest["files"])
         told = manifest["surveys"]
         surveys = [_read_survey(home, item, manifest["crs"]) for item in told]
     except DataError:
