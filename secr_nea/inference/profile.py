@@ -11,7 +11,7 @@ import pandas as pd
 from scipy import optimize
 
 from secr_nea._typing import BoolArray, FloatArray
-from secr_nea.errors import FitError, ModelError
+from secr_nea.errors import DataError, FitError, ModelError
 from secr_nea.estimate import Estimate, z_value
 from secr_nea.inference.quantities import Quantity, quantities
 from secr_nea.likelihood import likelihood_of
@@ -398,7 +398,13 @@ def profile_curve(
     if values is None:
         at = profile.top.value + profile.sd * np.linspace(-3.0, 3.0, 21)
     else:
-        at = np.asarray(link.forward(np.asarray(values, dtype=np.float64)))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            at = np.asarray(link.forward(np.asarray(values, dtype=np.float64)))
+        if not np.isfinite(at).all():
+            raise DataError(
+                f"values must be possible values of {found[0].name}, which has a {link.name} link; "
+                f"got {np.asarray(values)[~np.isfinite(at)][0]:g}."
+            )
     places: dict[int, _Place] = {}
     with np.errstate(all="ignore"):
         for j in np.argsort(np.abs(at - profile.top.value)):
