@@ -66,10 +66,16 @@ def test_scenarios_are_fits_of_changed_surveys():
 
 def test_merging_two_animals_adds_their_detections():
     ids = example().captures.animal_ids
-    table = null_fit().sensitivity(merge={"one": {ids[0]: ids[1]}, "nobody": {"x": "y"}})
+    table = null_fit().sensitivity(merge={"one": {ids[0]: ids[1]}})
     assert table.loc["one", "n_animals"] == example().n_animals - 1
     assert table.loc["one", "n_detections"] == example().n_detections
-    assert table.loc["nobody", "change_percent"] == pytest.approx(0.0, abs=1e-3)
+
+
+def test_an_animal_that_is_not_there_cannot_be_merged():
+    known = example().captures.animal_ids
+    table = null_fit().sensitivity(merge={"wrong": {f"{known[0]}x": known[1]}})
+    assert f"there is no animal '{known[0]}x'" in table.loc["wrong", "note"]
+    assert np.isnan(table.loc["wrong", "density_per_100km2"])
 
 
 def test_binary_detectors_hold_a_merged_animal_once():
