@@ -130,6 +130,19 @@ def test_nothing_to_vary_is_told():
     assert "give wider ones by masks=" in table.iloc[1]["note"]
 
 
+def test_a_density_that_the_data_do_not_determine_is_not_shown():
+    survey = example()
+    seen = survey.captures.to_dataframe().drop_duplicates("animal_id").head(2)
+    few = sn.Survey(
+        sn.CaptureHistory.from_dataframe(seen, survey.traps), survey.mask, name=survey.name
+    )
+    fit = quiet_fit(few)
+    assert fit.diagnosis.flat
+    row = fit.sensitivity(spacings=[2]).loc["as fitted"]
+    assert np.isnan(row["density_per_100km2"])
+    assert "not determined" in row["note"]
+
+
 # --- overdispersion ------------------------------------------------------------------------------
 
 

@@ -123,7 +123,8 @@ def _row(estimate: Estimate, level: float) -> dict[str, object]:
         "n_animals": print_.n_animals,
         "n_detections": print_.n_detections,
         "mask_points": print_.n_points,
-        "density_per_100km2": quantity.natural(value),
+        # as everywhere, a number that the data do not determine is not shown
+        "density_per_100km2": quantity.natural(value) if np.isfinite(sd) else np.nan,
         "lower": lower,
         "upper": upper,
         "cv": float(np.sqrt(np.expm1(sd**2))),
