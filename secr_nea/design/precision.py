@@ -164,12 +164,11 @@ def _fixed(scenario: Scenario) -> float:
 def _information(model: Model, coefficients: FloatArray, factor: float) -> FloatArray:
     """Minus the second derivatives, per survey of ordinary density."""
     likelihood = Likelihood(model)
-    scale, density = np.ones(len(coefficients)), np.ones(len(coefficients))
-    for name, parameter in model.parameters.items():
-        rows = parameter.rows
-        scale[parameter.slice] = np.sqrt(np.einsum("ij,ij->j", rows, rows) / len(rows))
-        if name == "D" and parameter.link.name == "identity":
-            density[parameter.slice] = factor
+    scale = predictor_scale(model.parameters, coefficients)
+    density = np.ones(len(coefficients))
+    parameter = model.parameters["D"]
+    if parameter.link.name == "identity":
+        density[parameter.slice] = factor
     rows_found = []
     for j, size in enumerate(scale):
         shift = np.zeros(len(coefficients))

@@ -17,6 +17,7 @@ from secr_nea.inference.comparison import incomparable
 from secr_nea.inference.refits import changed_model
 from secr_nea.likelihood import likelihood_of
 from secr_nea.model import Model
+from secr_nea.parameters import predictor_scale
 
 _SAME = 0.01  # log-likelihoods closer than this are those of one model
 _STEP = 1e-3  # of the differences of the gradient, in units of the predictors
@@ -210,11 +211,8 @@ def score_test(estimate: Estimate, **formulas: str) -> NestedTest:
 def _information(model: Model, beta: FloatArray) -> FloatArray:
     """Observed information by central differences of the exact gradient."""
     likelihood = likelihood_of(model)
-    scale = np.ones(len(beta))
-    for parameter in model.parameters.values():
-        scale[parameter.slice] = np.sqrt((parameter.rows**2).mean(axis=0))
     rows = []
-    for j, size in enumerate(np.where(scale > 0.0, scale, 1.0)):
+    for j, size in enumerate(predictor_scale(model.parameters, beta)):
         shift = np.zeros_like(beta)
         shift[j] = _STEP / size
         up = likelihood.value_and_gradient(beta + shift)[1]

@@ -77,7 +77,7 @@ class _Profile:
             )
         target = penalised(estimate)
         value, gradient = quantity.function(estimate.coefficients)
-        scale = predictor_scale(estimate)
+        scale = predictor_scale(estimate.model.parameters, estimate.coefficients)
         moved = np.abs(gradient) > 1e-12
         basis = _basis(estimate, moved, scale)
         height = target(estimate.coefficients)[0]
@@ -236,15 +236,6 @@ def penalised(estimate: Estimate, model: Model | None = None) -> Target:
         return value - 0.5 * float(penalty @ coefficients), gradient - penalty
 
     return target
-
-
-def predictor_scale(estimate: Estimate) -> FloatArray:
-    """Root mean square of the column of each coefficient, shape (n_coefficients,)."""
-    scale = np.ones(estimate.model.n_coefficients)
-    for parameter in estimate.model.parameters.values():
-        rows = parameter.rows
-        scale[parameter.slice] = np.sqrt(np.einsum("ij,ij->j", rows, rows) / len(rows))
-    return np.where(scale > 0.0, scale, 1.0)
 
 
 def _basis(estimate: Estimate, moved: BoolArray, scale: FloatArray) -> FloatArray:
