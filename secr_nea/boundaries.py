@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from secr_nea._typing import FloatArray
+from secr_nea.detection import DETECTION_FUNCTIONS
 from secr_nea.likelihood import likelihood_of
 from secr_nea.likelihood.capped import CappedFunction, largest_probability
 from secr_nea.model import Model
 
 _HARDLY_ANY = 1e-3  # a class with a smaller share of the animals is empty
+_SMALLEST_SIGMA = 0.2  # of the spacing of a mask: between its points nothing is detected
 _STEP_SHAPE = 30.0  # a hazard-rate with a larger z is a step: all or nothing
 
 
@@ -24,8 +26,9 @@ def boundaries(model: Model, coefficients: FloatArray) -> tuple[str, ...]:
     Returns
     -------
     tuple of str
-        A probability of 1, a hazard-rate that is a step, a sigma wider than the mask, a class
-        with hardly any animals, a certain catch at a capped detector.
+        A probability of 1, a hazard-rate that is a step, a sigma wider than the mask or so small
+        that it falls between the points of the mask, a class with hardly any animals, a certain
+        catch at a capped detector.
     """
     found = []
     values = dict(
@@ -39,6 +42,11 @@ def boundaries(model: Model, coefficients: FloatArray) -> tuple[str, ...]:
     span *= likelihood_of(model).distances.stretch(coefficients, 0.25 * span)
     if "sigmak" not in model.parameters and "sigma" not in found and values["sigma"].max() > span:
         found.append("sigma")
+    if "sigma" not in found and _sigma_is_range(model):
+        cell = max(survey.mask.spacing for survey in model.surveys)
+        cell *= likelihood_of(model).distances.stretch(coefficients, 2.0 * cell)
+        if values["sigma"].min() < _SMALLEST_SIGMA * cell:
+            found.append("sigma")
     if model.individuals.is_mixture and _rarest(model, coefficients) < _HARDLY_ANY:
         found.append("pmix")
     likelihood = likelihood_of(model)
@@ -47,6 +55,13 @@ def boundaries(model: Model, coefficients: FloatArray) -> tuple[str, ...]:
         if max(largest_probability(item, likelihood.function) for item in items) > 0.9999:
             found.append(model.detection.amplitude)
     return tuple(found)
+
+
+def _sigma_is_range(model: Model) -> bool:
+    """Whether sigma alone is the range of a function of the library, and not tied to density."""
+    function = model.detection
+    known = DETECTION_FUNCTIONS.get(function.name) is function
+    return known and function.parameters[1:] == ("sigma",) and "sigmak" not in model.parameters
 
 
 def _rarest(model: Model, coefficients: FloatArray) -> float:

@@ -33,7 +33,7 @@ class Diagnosis:
         are not given, and those of the others hold for these coefficients where they stand.
     boundary : tuple of str
         Real parameters at the edge of what is possible (a probability of 1, a sigma far larger
-        than the mask).
+        than the mask or far smaller than its cells).
     n_evaluations : int
         Evaluations of the likelihood.
     seconds : float

@@ -99,7 +99,7 @@ def z_value(level: float) -> float:
     DataError
         If the level is not between 0 and 1.
     """
-    if not 0.0 < level < 1.0:
+    if not isinstance(level, int | float | np.number) or not 0.0 < level < 1.0:
         raise DataError(f"level must lie between 0 and 1, such as 0.95; got {level!r}.")
     return float(ndtri(0.5 + level / 2.0))
 

@@ -19,6 +19,7 @@ from secr_nea.friction_scan import bridging, friction_of, other_tops, settled
 from secr_nea.individuals import LATENT
 from secr_nea.likelihood import Likelihood, likelihood_of
 from secr_nea.model import Model
+from secr_nea.parameters import predictor_scale
 from secr_nea.smoothing import Penalties, Smoothing
 from secr_nea.start import chained_start, crude_starts, thinning
 
@@ -28,7 +29,7 @@ _MOST_STARTS = 6
 
 @dataclass(frozen=True)
 class _Scaled:
-    """Minus the log-likelihood in units of the predictors: u_j = beta_j * root mean square x_j.
+    """Minus the log-likelihood in units of the predictors, see `predictor_scale`.
 
     With penalised smooths the penalty 1/2 sum_j stiffness_j u_j^2 is added.
     """
@@ -40,13 +41,8 @@ class _Scaled:
     recent: list[tuple[FloatArray, tuple[float, FloatArray]]] = field(default_factory=list)
 
     @classmethod
-    def of(cls, likelihood: Likelihood, tick: Callable[[], None]) -> _Scaled:
-        model = likelihood.model
-        scale = np.ones(model.n_coefficients)
-        for parameter in model.parameters.values():
-            rows = parameter.rows
-            scale[parameter.slice] = np.sqrt(np.einsum("ij,ij->j", rows, rows) / len(rows))
-        return cls(likelihood, scale, tick)
+    def of(cls, likelihood: Likelihood, near: FloatArray, tick: Callable[[], None]) -> _Scaled:
+        return cls(likelihood, predictor_scale(likelihood.model.parameters, near), tick)
 
     def __call__(self, u: FloatArray) -> tuple[float, FloatArray]:
         value, gradient = self.plain(u)
@@ -262,10 +258,10 @@ def maximise(
         )
     bar = tqdm(desc="fit", unit=" evaluations", delay=3.0, leave=False, disable=not progress)
     with bar, np.errstate(all="ignore"):
-        search = _Search.of(model, lambda: bar.update())
         starts = crude_starts(model)
         if start is not None:
             starts.insert(0, chained_start(model, starts[0], start))
+        search = _Search.of(model, starts[0], lambda: bar.update())
         starts = search.ranked(starts, keep_first=start is not None)
         if not starts:
             raise FitError(
@@ -297,10 +293,10 @@ class _Search:
     penalties: Penalties | None
 
     @classmethod
-    def of(cls, model: Model, tick: Callable[[], None]) -> _Search:
+    def of(cls, model: Model, near: FloatArray, tick: Callable[[], None]) -> _Search:
         likelihood = likelihood_of(model)
         every = thinning(model)
-        full = _Scaled.of(likelihood, tick)
+        full = _Scaled.of(likelihood, near, tick)
         penalties = None
         if model.smooths:
             n_animals = sum(survey.n_animals for survey in model.surveys)

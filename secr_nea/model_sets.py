@@ -9,9 +9,10 @@ from typing import Any
 
 from tqdm import tqdm
 
-from secr_nea.errors import DataError, FitError, SecrError, SecrWarning
+from secr_nea.errors import DataError, FitError, ModelError, SecrError, SecrWarning
+from secr_nea.estimate import fingerprint_of
 from secr_nea.fit import FitResult, fit
-from secr_nea.inference.comparison import ModelSet, model_set, short_names
+from secr_nea.inference.comparison import ModelSet, incomparable_models, model_set, short_names
 from secr_nea.model import Model
 from secr_nea.survey import Survey
 
@@ -58,7 +59,8 @@ def fit_models(
     FitError
         If no model could be fitted.
     ModelError
-        If fits cannot be compared, such as with and without ``classes="sex"``.
+        If models cannot be compared, such as with and without ``classes="sex"``; before any is
+        fitted.
 
     Examples
     --------
@@ -72,6 +74,7 @@ def fit_models(
     planned = _planned(surveys, models, options)
     failures: dict[str, str] = {}
     built = _built(planned, failures)
+    _require_one_kind(built)
     order = sorted(built, key=lambda key: built[key].n_coefficients)
     fits: dict[str, FitResult] = {}
     bar = tqdm(order, desc="models", delay=1.0, leave=False, disable=not progress)
@@ -137,6 +140,21 @@ def _built(planned: Mapping[str, Mapping[str, Any]], failures: dict[str, str]) -
         except SecrError as error:
             failures[name] = str(error)
     return found
+
+
+def _require_one_kind(built: Mapping[str, Model]) -> None:
+    """Refuse models that could not be compared, before hours are spent on fitting them."""
+    kinds: dict[str, str] = {}
+    for name, model in built.items():
+        kinds.setdefault(fingerprint_of(model).code, name)
+    if len(kinds) > 1:
+        first, other = list(kinds.values())[:2]
+        why = incomparable_models(built[first], built[other])
+        raise ModelError(
+            f"{other!r} cannot be compared with {first!r}: {why}. Nothing was fitted. Give all "
+            "models the same classes= (or groups=) and kind of population, and let the formulas "
+            "differ; kinds of models that explain different things need sets of their own."
+        )
 
 
 def _start(model: Model, fits: Mapping[str, FitResult]) -> FitResult | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -135,6 +136,17 @@ class Parameter:
             return np.array([self.fixed])
         return self.link.inverse(self.predictor(coefficients))
 
+    def unit(self, coefficients: FloatArray) -> float:
+        """What one unit of the predictor is: 1, or with an identity link the mean value.
+
+        Parameters that may be negative, such as stretches, have the unit 1 as well.
+        """
+        proportional = DEFAULT_LINKS.get(self.name.split("[")[0], "log") != "identity"
+        if self.fixed is not None or self.link.name != "identity" or not proportional:
+            return 1.0
+        mean = float(np.abs(self.predictor(coefficients)).mean())
+        return mean if np.isfinite(mean) and mean > 0.0 else 1.0
+
     def pull_back(self, coefficients: FloatArray, d_values: FloatArray) -> FloatArray:
         """Derivative to the coefficients from the derivative to each distinct natural value.
 
@@ -150,6 +162,32 @@ class Parameter:
         if self.fixed is not None:
             return np.empty(0)
         return np.asarray(self.rows.T @ (d_values * self.link.slope(self.predictor(coefficients))))
+
+
+def predictor_scale(parameters: Mapping[str, Parameter], coefficients: FloatArray) -> FloatArray:
+    """One over the size of each coefficient that moves its predictor by one unit, in the mean.
+
+    Steps, errors and what counts as not determined are measured in these units. They are units of
+    a log or logit scale, so with the identity link one unit is the mean value of the parameter.
+
+    Parameters
+    ----------
+    parameters : mapping of name to Parameter
+    coefficients : float64 array, shape (n_coefficients,)
+        Where identity links are measured; the others do not depend on them.
+
+    Returns
+    -------
+    float64 array, shape (n_coefficients,)
+        Root mean square of each column of the designs, 1 where that is 0, over the unit.
+    """
+    scale = np.ones(len(coefficients))
+    for parameter in parameters.values():
+        rows = parameter.rows
+        size = np.sqrt(np.einsum("ij,ij->j", rows, rows) / len(rows))
+        unit = parameter.unit(coefficients)
+        scale[parameter.slice] = np.where(size > 0.0, size, 1.0) / unit
+    return scale
 
 
 def fixed_parameter(name: str, link: Link, value: float, n_rows: int, start: int) -> Parameter:

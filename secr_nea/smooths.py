@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -17,6 +18,7 @@ DEFAULT_K = {"s1": 10, "s2": 20, "te": 4}
 """Size of a basis, the constant counted, where the formula gives none."""
 
 _ROWS_AT_ONCE = 5_000
+_REMEMBERED = 16  # splines kept for the next model of the same data
 # Columns of a basis that are a smaller part of their length after those before are no use.
 _INDEPENDENT = 1e-8
 
@@ -154,7 +156,14 @@ def thin_plate(points: FloatArray, k: int) -> ThinPlate:
     Wood, S. N. (2003) Thin plate regression splines. Journal of the Royal Statistical Society B 65,
     95-114.
     """
-    n_covariates = points.shape[1]
+    values = np.ascontiguousarray(points, dtype=np.float64)
+    return _thin_plate(values.tobytes(), values.shape[1], k)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _thin_plate(values: bytes, n_covariates: int, k: int) -> ThinPlate:
+    """The spline of data given as bytes; refits to new animals on one mask ask for it again."""
+    points = np.frombuffer(values, dtype=np.float64).reshape(-1, n_covariates)
     distinct = np.unique(points, axis=0)
     _check_k(k, n_covariates, len(distinct))
     knots = spread_knots(distinct, MOST_KNOTS if k <= MOST_KNOTS else len(distinct))

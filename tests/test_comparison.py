@@ -33,6 +33,11 @@ def fit_of(**formulas):
         return sn.fit(example(), progress=False, **formulas)
 
 
+def fit_with(**options):
+    """Options that cannot be remembered, such as mappings."""
+    return fit_of.__wrapped__(**options)
+
+
 @cache
 def models():
     return sn.fit_models(
@@ -83,6 +88,23 @@ def test_names_are_what_differs():
     ]
     again = sn.compare(fit_of(), fit_of())
     assert list(again) == ["D ~ 1, lambda0 ~ 1, sigma ~ 1", "D ~ 1, lambda0 ~ 1, sigma ~ 1 (2)"]
+
+
+def test_no_model_is_without_a_name():
+    """Options that only some models have are told, so that no name is empty."""
+    latent = fit_of(classes=2, lambda0="~ latent_class")
+    assert list(sn.compare(fit_of(), latent)) == [
+        "lambda0 ~ 1",
+        "2 latent classes, lambda0 ~ latent_class, pmix ~ 1",
+    ]
+    stretched = fit_of(distance=sn.AnisotropicDistance())
+    names = list(sn.compare(fit_of(), stretched))
+    assert names[0] == "straight distances"
+    assert names[1].startswith("AnisotropicDistance, stretch_east ~ 1")
+    assert list(sn.compare(fit_of(), fit_with(links={"D": "identity"}))) == [
+        "usual links",
+        "identity link of D",
+    ]
 
 
 def test_density_of_the_table_is_that_of_the_fit():
@@ -230,6 +252,27 @@ def test_averages_are_of_the_same_thing():
         model_average(models(), method="bayes")
 
 
+def test_averages_over_links_are_on_one_scale():
+    """A model with another link and the same estimates changes an average by nothing much."""
+    log, plain = fit_of(), fit_with(D="~ ruggedness_std", links={"lambda0": "identity"})
+    twin = fit_of(D="~ ruggedness_std")
+    expected = model_average(sn.compare(log, twin), "lambda0")
+    for order in ([log, plain], [plain, log]):
+        found = model_average(sn.compare(*order), "lambda0")
+        for column in ("estimate", "se", "lower", "upper"):
+            np.testing.assert_allclose(found[column], expected[column], rtol=0.02)
+
+
+def test_parameters_that_mean_something_else_are_not_averaged():
+    kinds = sn.compare(fit_of(), fit_of(detection="hazard_exponential"))
+    with pytest.raises(sn.ModelError, match="sigma means something else with another detection"):
+        model_average(kinds, ["density", "sigma"])
+    assert model_average(kinds, ["density", "lambda0"])["n_models"].eq(2).all()
+    metrics = sn.compare(fit_of(), fit_of(distance=sn.AnisotropicDistance()))
+    with pytest.raises(sn.ModelError, match=r"another measure of distance \(straight distances"):
+        model_average(metrics, "sigma")
+
+
 # --- nested tests --------------------------------------------------------------------------------
 
 
@@ -244,6 +287,45 @@ def test_likelihood_ratio_by_hand():
         sn.inference.likelihood_ratio_test(large, simple)
     with pytest.raises(sn.ModelError, match="the detection functions differ"):
         sn.inference.likelihood_ratio_test(simple, fit_of(detection="HEX", D="~ ruggedness_std"))
+
+
+@pytest.mark.parametrize(
+    "simple, large",
+    [
+        ({}, {"population": "binomial", "D": "~ ruggedness_std"}),
+        ({"fixed": {"sigma": 4000.0}}, {"fixed": {"sigma": 7000.0}, "D": "~ ruggedness_std"}),
+        (
+            {"lambda0": "~ topography"},
+            {"links": {"lambda0": "identity"}, "lambda0": "~ topography", "D": "~ x"},
+        ),
+    ],
+)
+def test_models_that_are_not_nested_but_share_names_are_refused(simple, large):
+    with pytest.raises(sn.ModelError, match="without its new terms its log-likelihood is"):
+        sn.inference.likelihood_ratio_test(fit_with(**simple), fit_with(**large))
+
+
+def test_a_fixed_value_is_nested_in_its_estimate():
+    held = fit_with(fixed={"sigma": 4500.0})
+    test = sn.inference.likelihood_ratio_test(held, fit_of())
+    assert test.added == ("sigma:Intercept",)
+    assert test.statistic == pytest.approx(
+        2.0 * (fit_of().log_likelihood - held.log_likelihood), rel=1e-12
+    )
+    assert held.score_test(sigma="~ 1").statistic == pytest.approx(test.statistic, rel=0.5)
+
+
+def test_latent_classes_and_stretched_distances_hold_the_simple_model():
+    for larger in (
+        fit_of(classes=2, lambda0="~ latent_class"),
+        fit_of(distance=sn.AnisotropicDistance()),
+    ):
+        test = sn.inference.likelihood_ratio_test(fit_of(), larger)
+        assert test.df == 2
+        assert test.statistic >= 0.0
+        assert test.note == ""
+    costly = fit_of(noneuc="~ ruggedness_std")
+    assert "nested only nearly" in sn.inference.likelihood_ratio_test(fit_of(), costly).note
 
 
 def test_score_test_by_hand():
@@ -315,6 +397,15 @@ def test_models_that_cannot_be_fitted_are_kept_with_the_reason():
     assert "Not fitted: wrong" in str(found)
     with pytest.raises(sn.FitError, match="No model could be fitted: wrong"):
         sn.fit_models(example(), {"wrong": {"D": "~ rugedness"}}, progress=False)
+
+
+def test_models_that_cannot_be_compared_are_refused_before_they_are_fitted(monkeypatch):
+    def never(*args, **kwargs):
+        raise AssertionError("a model was fitted")
+
+    monkeypatch.setattr("secr_nea.model_sets.fit", never)
+    with pytest.raises(sn.ModelError, match="'b' cannot be compared with 'a': they differ in cl"):
+        sn.fit_models(example(), {"a": {}, "b": {"classes": "sex"}}, progress=False)
 
 
 def test_sets_that_say_nothing_are_told():

@@ -14,6 +14,7 @@ import tolerances
 
 import secr_nea as sn
 from secr_nea import maximise as maximise_module
+from secr_nea.boundaries import boundaries
 from secr_nea.diagnosis import verdict
 from secr_nea.inference import doubts
 from secr_nea.likelihood.evaluate import Likelihood
@@ -212,6 +213,16 @@ def test_a_sigma_wider_than_the_mask_is_a_boundary():
     design["histories"] = np.ones((5, 2, 4), dtype=np.int64) * (design["effort"].T > 0)
     fit = quiet_fit(build.survey_of_design(design))
     assert fit.diagnosis.boundary == ("sigma",)
+
+
+def test_a_sigma_between_the_points_of_the_mask_is_a_boundary():
+    """Animals of one trap each, and a group of them: no density follows from their sigma."""
+    design = build.example_design("count")
+    model = sn.Model(build.survey_of_design(design))
+    spacing = model.surveys[0].mask.spacing
+    for share, expected in ((0.1, ("sigma",)), (0.3, ())):
+        beta = np.log([1.0, 0.2, share * spacing])
+        assert boundaries(model, beta) == expected
 
 
 def test_verdicts():

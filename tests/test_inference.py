@@ -119,6 +119,17 @@ def test_polygons_of_one_name_are_one_region():
     pd.testing.assert_frame_equal(one.drop(columns="region"), without_names.drop(columns="region"))
 
 
+def test_a_polygon_without_a_name_is_refused_where_it_matters():
+    layer = halves(example().mask)
+    with pytest.raises(sn.DataError, match="'side' is empty for a polygon that holds points"):
+        null_fit().abundance(layer.assign(side=["west", None]), by="side")
+    far = layer.iloc[:1].translate(1e6, 1e6).to_frame("geometry").assign(side=[np.nan])
+    both = pd.concat([layer, far], ignore_index=True)
+    pd.testing.assert_frame_equal(
+        null_fit().abundance(both, by="side"), null_fit().abundance(layer, by="side")
+    )
+
+
 def test_polygons_and_a_covariate_name_the_same_regions():
     """The covariate was made from the polygons."""
     fit = covariate_fit()

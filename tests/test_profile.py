@@ -196,6 +196,10 @@ def test_quantities_without_a_profile_are_told():
     conditional = sn.fit(example(), population="conditional", progress=False)
     with pytest.raises(sn.ModelError, match="derived from the number of animals"):
         conditional.profile_interval("density")
+    with pytest.raises(sn.DataError, match="possible values of density, which has a log link; "):
+        sn.inference.profile_curve(null_fit(), "density", [1.0, -1.0])
+    with pytest.raises(sn.DataError, match="level must lie between 0 and 1"):
+        null_fit().profile_interval("density", level="0.95")
     with pytest.raises(sn.ModelError, match="stands for lambda0"):
         sn.inference.profile_curve(
             sn.fit(example(), lambda0="~ topography", progress=False), "lambda0"

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import re
 import struct
+import warnings
 import zipfile
 from functools import cache
 from html.parser import HTMLParser
@@ -25,7 +26,12 @@ from secr_nea.report import plain_values, write_json, write_report
 from secr_nea.report.contents import contents_of
 from secr_nea.report.pictures import _coarse, pictures
 from secr_nea.report.rasters import file_words
-from secr_nea.report.tables import abundance_shown, density_by_survey, longest_moves
+from secr_nea.report.tables import (
+    abundance_shown,
+    density_by_survey,
+    longest_moves,
+    models_shown,
+)
 
 SECTIONS = [
     "Data", "Model and diagnosis", "Captures", "Estimates", "Abundance", "Maps",
@@ -256,6 +262,26 @@ def test_a_full_report_has_what_was_given(full):
     }  # fmt: skip
     assert "range area (95 %)" in html
     assert "km2, if detection follows use" in html
+
+
+def test_a_set_of_models_fits_on_the_page():
+    """Every column of a `ModelSet` beside each other would run off the paper."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", sn.SecrWarning)
+        survey = sn.datasets.sailugem(2500.0)
+        models = sn.fit_models(survey, D=["~ 1", "~ ruggedness_std"], progress=False)
+    table = models.table()
+    shown = models_shown(table.reset_index())
+    assert list(shown.columns) == [
+        "model", "K", "logL", "AIC", "AICc", "delta", "weight", "D", "D interval",
+    ]  # fmt: skip
+    assert list(shown["model"]) == list(table.index)
+    assert shown["D"].iloc[0] == f"{table['density_per_100km2'].iloc[0]:.3g}"
+    unlikely = table.reset_index().assign(weight=[1.0, 2e-17], flags=["", "did not converge"])
+    assert list(models_shown(unlikely)["weight"]) == ["1.000", "< 0.001"]
+    assert list(models_shown(unlikely)["look at"]) == ["", "did not converge"]
+    other = pd.DataFrame({"model": ["a"], "AICc": [1.0]})
+    assert list(models_shown(other).columns) == ["model", "AICc"]
 
 
 def test_tables_are_also_sheets_of_one_workbook(full):

@@ -20,6 +20,7 @@ from secr_nea.inference.expected_counts import ExpectedCounts, count_matrix
 from secr_nea.inference.living import living
 from secr_nea.likelihood import likelihood_of
 from secr_nea.likelihood.points import detection_probability
+from secr_nea.resampling.bootstrap import unusable
 from secr_nea.resampling.discrepancies import complete, distance_classes
 from secr_nea.resampling.goodness_of_fit import newton_step
 from secr_nea.resampling.new_surveys import replicate_surveys, replicate_surveys_of_n
@@ -243,6 +244,20 @@ def test_replicates_of_the_conditional_likelihood_keep_covariates():
     assert abs(each.mean() - total) < tolerances.MONTE_CARLO * error
 
 
+def test_numbers_of_animals_stay_numbers():
+    """A weight that came back as a factor would have a coefficient for every animal."""
+    weight = np.round(np.random.default_rng(2).normal(size=world().n_animals), 2)
+    heavy = sn.Survey(
+        world().captures.with_covariates(weight=weight), world().mask, name=world().name
+    )
+    fit = quiet_fit(heavy, population="conditional", lambda0="~ weight")
+    (same,) = replicate_surveys_of_n(fit, np.random.default_rng(7))
+    assert same.captures.covariates["weight"].dtype == np.float64
+    assert sorted(same.captures.covariates["weight"]) == sorted(weight)
+    assert fit.bootstrap("lambda0:weight", n_replicates=4, progress=False).n_failed == 0
+    assert np.isfinite(fit.goodness_of_fit(**FEW).table()["p_value"]).all()
+
+
 def weight_of_detections(fit):
     """Expected detections of a detected animal of the conditional likelihood."""
     own = fit.model.individuals.surveys[0]
@@ -305,6 +320,14 @@ def test_failed_replicates_are_counted_and_shown():
     assert found.n_replicates + found.n_failed == 40
     assert "No animal was detected" in str(found)
     assert f"{found.n_failed} more failed" in found._repr_html_()
+
+
+def test_replicates_with_a_sigma_between_the_points_of_the_mask_say_nothing():
+    few = quiet_fit(world(), population="conditional", groups="known", sigma="~ known")
+    small = replace(few, diagnosis=replace(few.diagnosis, boundary=("sigma",)))
+    certain = replace(few, diagnosis=replace(few.diagnosis, boundary=("g0",)))
+    assert unusable(small) == "sigma at its boundary"
+    assert unusable(few) == unusable(certain) == ""
 
 
 def test_bootstraps_that_cannot_be_are_told():

@@ -66,10 +66,16 @@ def test_scenarios_are_fits_of_changed_surveys():
 
 def test_merging_two_animals_adds_their_detections():
     ids = example().captures.animal_ids
-    table = null_fit().sensitivity(merge={"one": {ids[0]: ids[1]}, "nobody": {"x": "y"}})
+    table = null_fit().sensitivity(merge={"one": {ids[0]: ids[1]}})
     assert table.loc["one", "n_animals"] == example().n_animals - 1
     assert table.loc["one", "n_detections"] == example().n_detections
-    assert table.loc["nobody", "change_percent"] == pytest.approx(0.0, abs=1e-3)
+
+
+def test_an_animal_that_is_not_there_cannot_be_merged():
+    known = example().captures.animal_ids
+    table = null_fit().sensitivity(merge={"wrong": {f"{known[0]}x": known[1]}})
+    assert f"there is no animal '{known[0]}x'" in table.loc["wrong", "note"]
+    assert np.isnan(table.loc["wrong", "density_per_100km2"])
 
 
 def test_binary_detectors_hold_a_merged_animal_once():
@@ -122,6 +128,19 @@ def test_nothing_to_vary_is_told():
         null_fit().sensitivity()
     table = null_fit().sensitivity(buffers=[9e5])
     assert "give wider ones by masks=" in table.iloc[1]["note"]
+
+
+def test_a_density_that_the_data_do_not_determine_is_not_shown():
+    survey = example()
+    seen = survey.captures.to_dataframe().drop_duplicates("animal_id").head(2)
+    few = sn.Survey(
+        sn.CaptureHistory.from_dataframe(seen, survey.traps), survey.mask, name=survey.name
+    )
+    fit = quiet_fit(few)
+    assert fit.diagnosis.flat
+    row = fit.sensitivity(spacings=[2]).loc["as fitted"]
+    assert np.isnan(row["density_per_100km2"])
+    assert "not determined" in row["note"]
 
 
 # --- overdispersion ------------------------------------------------------------------------------

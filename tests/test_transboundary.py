@@ -246,6 +246,7 @@ def test_a_line_up_and_down_has_a_west_and_an_east():
         (countries().iloc[:1], {}, "touches only Southland"),
         (shapely.Point(X0, Y0), {}, "must be polygons, or the lines"),
         (shapely.LineString([(X0, BORDER), (X0 + 2000, BORDER)]), {}, "into two sides; it makes 1"),
+        (countries().assign(country=["Southland", None]), {}, "'country' is empty for a polygon"),
         (countries(), {"names": {"Norhtland": "N"}}, "did you mean 'Northland'"),
         (countries(), {"names": {"Northland": "together"}}, "may not be called 'together'"),
         (countries(), {"language": "mn"}, "language must be one of en, ru"),
@@ -256,6 +257,14 @@ def test_a_line_up_and_down_has_a_west_and_an_east():
 def test_layers_that_cannot_be_used_are_told(layer, options, told):
     with pytest.raises(sn.DataError, match=told):
         sn.transboundary(constructed(), layer, **options)
+
+
+def test_countries_that_overlap_are_warned_of():
+    layer = countries()
+    layer.loc[1, "geometry"] = shapely.box(X0 - 50_000, BORDER - 3000.0, X0 + 50_000, Y0 + 50_000)
+    with pytest.warns(sn.SecrWarning, match="Southland and Northland overlap by"):
+        result = sn.transboundary(constructed(), layer)
+    pd.testing.assert_frame_equal(result.groups, found().groups)
 
 
 def test_a_layer_with_a_crs_needs_a_survey_with_one():
@@ -463,6 +472,19 @@ def test_two_sides_as_two_surveys_are_warned_of():
 def test_models_whose_detection_cannot_be_parted_have_no_expected_lists():
     survey = sn.datasets.sailugem()
     fit = sn.fit(survey, classes="sex", lambda0="~ sex", progress=False)
+    assert_no_expected_lists(fit)
+
+
+def test_a_response_of_traps_has_no_expected_lists():
+    traps = sn.datasets.sailugem().traps
+    twice = traps.with_effort(np.repeat(traps.effort / 2.0, 2, axis=1))
+    animals = sn.design.simulate_population(sn.datasets.sailugem().mask, 1.5, seed=3)
+    seen = sn.design.simulate_captures(animals, twice, lambda0=0.012, sigma=5500.0, seed=3)
+    survey = sn.Survey(seen.captures, sn.datasets.sailugem().mask, name="twice")
+    assert_no_expected_lists(sn.fit(survey, lambda0="~ trap_detected_before", progress=False))
+
+
+def assert_no_expected_lists(fit):
     result = fit.transboundary(sn.datasets.sailugem_countries())
     assert np.isnan(result.double_count["expected_animals"].iloc[0])
     assert np.isfinite(result.abundance["realised_n"]).all()

@@ -20,6 +20,7 @@ from secr_nea.errors import DataError, ModelError
 from secr_nea.likelihood import Likelihood
 from secr_nea.mask import HabitatMask
 from secr_nea.model import Model
+from secr_nea.parameters import predictor_scale
 from secr_nea.traps import TrapArray
 
 _BATCHES = 4
@@ -178,12 +179,11 @@ def _fixed(scenario: Scenario) -> float:
 def _information(model: Model, coefficients: FloatArray, factor: float) -> FloatArray:
     """Minus the second derivatives, per survey of ordinary density."""
     likelihood = Likelihood(model)
-    scale, density = np.ones(len(coefficients)), np.ones(len(coefficients))
-    for name, parameter in model.parameters.items():
-        rows = parameter.rows
-        scale[parameter.slice] = np.sqrt(np.einsum("ij,ij->j", rows, rows) / len(rows))
-        if name == "D" and parameter.link.name == "identity":
-            density[parameter.slice] = factor
+    scale = predictor_scale(model.parameters, coefficients)
+    density = np.ones(len(coefficients))
+    parameter = model.parameters.get("D")
+    if parameter is not None and parameter.link.name == "identity":
+        density[parameter.slice] = factor
     rows_found = []
     for j, size in enumerate(scale):
         shift = np.zeros(len(coefficients))

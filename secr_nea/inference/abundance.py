@@ -193,7 +193,7 @@ def share_gradient(place: Place, own_inside: BoolArray) -> FloatArray:
     estimate = place.estimate
     se = np.sqrt(np.diag(estimate.covariance))
     gradient = np.zeros(len(se))
-    for j in np.flatnonzero((se > 0.0) & (se < FLAT_SE)):
+    for j in np.flatnonzero((se > 0.0) & ~np.isin(estimate.names, estimate.diagnosis.flat)):
         step = 0.01 * se[j]
         sums = []
         for sign in (1.0, -1.0):

@@ -12,9 +12,10 @@ from scipy.special import ndtr, ndtri
 
 from secr_nea._typing import FloatArray
 from secr_nea.errors import DataError, ModelError
-from secr_nea.estimate import z_value
-from secr_nea.inference.comparison import ModelSet
+from secr_nea.estimate import Estimate, z_value
+from secr_nea.inference.comparison import ModelSet, describe_metric
 from secr_nea.inference.quantities import Quantity, quantities
+from secr_nea.links import Link
 
 METHODS = ("wald", "tail_area")
 
@@ -60,11 +61,13 @@ def model_average(
     DataError
         If the method is not known.
     ModelError
-        If a quantity is not in all models, or no model has standard errors.
+        If a quantity is not in all models or means something else in some (sigma of another
+        detection function or measure of distance), or no model has standard errors.
 
     Notes
     -----
-    On the link scale of the quantity, estimate = sum w_r theta_r and var = sum w_r (var_r +
+    On the link scale of the quantity (where models have different links, one that is not the
+    identity, by the delta method), estimate = sum w_r theta_r and var = sum w_r (var_r +
     (theta_r - estimate)^2) (Burnham and Anderson 2002, p. 162). Tail-area limits solve
     sum w_r Phi((theta_r - limit) / se_r) = 1 - alpha / 2 and alpha / 2 (Turek and Fletcher 2012,
     Computational Statistics and Data Analysis 56, 2809-2815).
@@ -77,10 +80,12 @@ def model_average(
         for n in names
     ]
     _require_same(names, columns, models, newdata is not None)
+    _require_same_meaning([what] if isinstance(what, str) else what, names, models)
     rows = {}
     for parts in zip(*columns, strict=True):
-        found = [q.spread(models.fits[n]) for q, n in zip(parts, names, strict=True)]
-        rows[parts[0].name] = _row(parts[0], np.array(found), weights, method, level)
+        shared = _shared_scale(parts)
+        found = [_spread(q, models.fits[n], shared.link) for q, n in zip(parts, names, strict=True)]
+        rows[parts[0].name] = _row(shared, np.array(found), weights, method, level)
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("quantity")
 
 
@@ -118,6 +123,49 @@ def _require_same(
                 f"{names[0]!r} has {', '.join(first)}; {name!r} has {', '.join(own)}. Give "
                 "newdata= with the covariates of all formulas, to average the same things."
             )
+
+
+def _require_same_meaning(wanted: Sequence[str], names: Sequence[str], models: ModelSet) -> None:
+    """Refuse detection parameters that mean something else in some of the models."""
+    measured = [
+        name for name in wanted if name.split("[")[0] in ("a0", "sigma", "sigmak", "z", "w")
+    ]
+    if not measured:
+        return
+    used = [models.fits[name].model for name in names]
+    for what, kinds in (
+        ("detection function", [model.detection.name for model in used]),
+        ("measure of distance", [describe_metric(model.metric) for model in used]),
+    ):
+        if len(set(kinds)) > 1:
+            raise ModelError(
+                f"{measured[0]} means something else with another {what} "
+                f"({', '.join(dict.fromkeys(kinds))}), so it is not averaged. Average density, "
+                "abundance or effective_area, or compare models of one kind."
+            )
+
+
+def _shared_scale(parts: Sequence[Quantity]) -> Quantity:
+    """The quantity on a link scale for all models: not the identity, where they differ."""
+    return next((q for q in parts if q.link.name != "identity"), parts[0])
+
+
+def _spread(quantity: Quantity, fit: Estimate, scale: Link) -> tuple[float, float]:
+    """Estimate and standard error on a link scale, which need not be the quantity's own."""
+    value, sd = quantity.spread(fit)
+    if quantity.link.name == scale.name:
+        return value, sd
+    natural = quantity.natural(value)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        moved = float(scale.forward(np.asarray(natural)))
+    if not np.isfinite(moved):
+        raise ModelError(
+            f"{quantity.name} is {natural:.4g} in a model with the {quantity.link.name} link, "
+            f"which the {scale.name} link of other models does not allow. Average models with one "
+            "link."
+        )
+    slopes = [float(at.slope(np.asarray(v))) for at, v in ((quantity.link, value), (scale, moved))]
+    return moved, sd * slopes[0] / slopes[1]
 
 
 def _row(

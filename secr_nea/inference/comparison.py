@@ -11,15 +11,19 @@ import numpy as np
 import pandas as pd
 
 from secr_nea._printing import frame_html
+from secr_nea.distances import Metric
 from secr_nea.errors import DataError, ModelError
 from secr_nea.estimate import Estimate
 from secr_nea.individuals import LATENT
 from secr_nea.inference.mask_check import typical_sigma
 from secr_nea.inference.quantities import overall_density
+from secr_nea.model import Model
+from secr_nea.parameters import DEFAULT_LINKS
 from secr_nea.survey import Survey
 
 CRITERIA = ("AICc", "AIC", "QAIC", "QAICc")
 SAME = 1e-4  # log-likelihoods closer than this are the same maximum
+_USUAL = ("straight distances", "no classes", "no groups", "usual links")
 FEW = 4.0  # animals for each coefficient
 
 
@@ -307,7 +311,7 @@ def tidy(formula: str) -> str:
 
 
 def short_names(fits: Sequence[Estimate]) -> list[str]:
-    """A name for each fit: the formulas (and the detection function) in which the fits differ.
+    """A name for each fit: the formulas and options in which the fits differ.
 
     Parameters
     ----------
@@ -319,21 +323,50 @@ def short_names(fits: Sequence[Estimate]) -> list[str]:
         Numbered where two are the same model.
     """
     told = [
-        {"population": fit.model.population, "detection": fit.model.detection.name}
-        | {name: f"{name} {tidy(p.text)}" for name, p in fit.model.parameters.items()}
+        _kind(fit) | {name: f"{name} {tidy(p.text)}" for name, p in fit.model.parameters.items()}
         for fit in fits
     ]
     keys = dict.fromkeys(key for parts in told for key in parts)
     varying = [key for key in keys if len({parts.get(key) for parts in told}) > 1]
     found: list[str] = []
-    for parts in told:
-        shown = varying or [key for key in parts if key not in ("population", "detection")]
-        name = ", ".join(parts[key] for key in shown if key in parts)
+    for fit, parts in zip(fits, told, strict=True):
+        shown = [key for key in varying if key in parts] or list(fit.model.parameters)
+        telling = [key for key in shown if parts[key] not in _USUAL] or shown
+        name = ", ".join(parts[key] for key in telling)
         label, number = name, 2
         while label in found:
             label, number = f"{name} ({number})", number + 1
         found.append(label)
     return found
+
+
+def _kind(fit: Estimate) -> dict[str, str]:
+    """What a model is beside its formulas, in words."""
+    model = fit.model
+    levels = model.individuals.n_levels
+    unusual = [
+        f"{link} link of {name}"
+        for name, link in model.links.items()
+        if link != DEFAULT_LINKS.get(name, "log")
+    ]
+    mixture = (
+        f"{levels} latent classes"
+        if model.individuals.variable == LATENT
+        else f"classes {_explained(model)}"
+    )
+    return {
+        "population": model.population,
+        "detection": model.detection.name,
+        "distance": describe_metric(model.metric),
+        "classes": mixture if model.individuals.is_mixture else _USUAL[1],
+        "groups": f"groups {_explained(model)}" if model.individuals.grouped else _USUAL[2],
+        "links": ", ".join(unusual) or _USUAL[3],
+    }
+
+
+def describe_metric(metric: Metric | None) -> str:
+    """How distances are measured, for the eye."""
+    return _USUAL[0] if metric is None else type(metric).__name__
 
 
 def _auto_names(fits: tuple[Estimate, ...]) -> dict[str, Estimate]:
@@ -370,30 +403,49 @@ def incomparable(first: Estimate, second: Estimate) -> str:
     """
     if first.fingerprint.code == second.fingerprint.code:
         return ""
-    kinds = [fit.model.population == "conditional" for fit in (first, second)]
+    return incomparable_models(first.model, second.model)
+
+
+def incomparable_models(first: Model, second: Model) -> str:
+    """How two models whose fingerprints differ differ in their data or kind.
+
+    Parameters
+    ----------
+    first, second : Model
+
+    Returns
+    -------
+    str
+    """
+    kinds = [model.population == "conditional" for model in (first, second)]
     if kinds[0] != kinds[1]:
         return "one has the full likelihood, the other is conditional on the animals detected"
     for word, differs in (
-        ("groups", [fit.model.individuals.grouped for fit in (first, second)]),
-        ("classes", [_explained(fit) for fit in (first, second)]),
+        ("groups", [model.individuals.grouped for model in (first, second)]),
+        ("classes", [_explained(model) for model in (first, second)]),
     ):
         if differs[0] != differs[1]:
             return (
                 f"they differ in {word} (one explains an animal covariate that the other does not)"
             )
-    a, b = first.model.surveys, second.model.surveys
+    a, b = first.surveys, second.surveys
     if [s.name for s in a] != [s.name for s in b]:
         return "they have different surveys"
     for one, other in zip(a, b, strict=True):
-        why = _survey_difference(one, other)
-        if why:
+        if one.fingerprint != other.fingerprint:
+            why = _survey_difference(one, other)
             return f"{why} of survey {one.name!r}" if len(a) > 1 else why
+    if first.is_relative != second.is_relative:
+        return (
+            "one has relative density, which also explains in which survey or group each animal "
+            "was detected"
+        )
     return "their data fingerprints differ"
 
 
-def _explained(fit: Estimate) -> str:
+def _explained(model: Model) -> str:
     """The animal covariate that a model explains, or ""."""
-    variable = fit.model.individuals.variable
+    variable = model.individuals.variable
     return "" if variable == LATENT else variable
 
 

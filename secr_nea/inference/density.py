@@ -93,7 +93,7 @@ def modelled_density(estimate: Estimate, p: int, mask: HabitatMask | None = None
     gradient = np.zeros((len(rows), model.n_coefficients))
     gradient[:, parameter.slice] = rows * parameter.link.slope(predictor)[:, None]
     # Where the density rests on a flat coefficient its error is not known.
-    sd = np.where(sd > FLAT_SE, np.nan, sd)
+    sd = np.where(sd > FLAT_SE * parameter.unit(estimate.coefficients), np.nan, sd)
     return PointDensity(parameter.link.inverse(predictor), gradient, predictor, sd)
 
 

@@ -17,7 +17,9 @@ from secr_nea.inference.comparison import incomparable
 from secr_nea.inference.refits import changed_model
 from secr_nea.likelihood import likelihood_of
 from secr_nea.model import Model
+from secr_nea.parameters import predictor_scale
 
+_SAME = 0.01  # log-likelihoods closer than this are those of one model
 _STEP = 1e-3  # of the differences of the gradient, in units of the predictors
 
 
@@ -67,7 +69,8 @@ def likelihood_ratio_test(simpler: Estimate, larger: Estimate) -> NestedTest:
     Raises
     ------
     ModelError
-        If the fits are of different data, or the simpler model is not part of the larger one.
+        If the fits are of different data, or the simpler model is not part of the larger one: at
+        the estimates of the simpler one, the new coefficients 0, the two must be equally likely.
 
     Notes
     -----
@@ -84,18 +87,55 @@ def likelihood_ratio_test(simpler: Estimate, larger: Estimate) -> NestedTest:
             raise ModelError(
                 "Penalised smooths have no whole number of degrees of freedom; compare by AIC."
             )
+    note = _nesting(simpler, larger.model)
     statistic = 2.0 * (larger.log_likelihood - simpler.log_likelihood)
-    note = ""
-    if statistic < -1e-4 or not (larger.diagnosis.converged and simpler.diagnosis.converged):
+    nearly = bool(note)
+    if (statistic < -1e-4 and not nearly) or not (
+        larger.diagnosis.converged and simpler.diagnosis.converged
+    ):
         note = "One of the fits is not at its maximum; fit again with start=."
     return NestedTest(
         "likelihood ratio",
-        statistic,
+        max(statistic, 0.0) if statistic > -1e-4 else statistic,
         len(added),
         float(chi2.sf(max(statistic, 0.0), len(added))),
         added,
         note,
     )
+
+
+def _nesting(simpler: Estimate, larger: Model) -> str:
+    """Refuse a larger model that is not the simpler one where the new coefficients do nothing.
+
+    The names of coefficients do not tell links, fixed values or the distribution of the number of
+    animals; the log-likelihood does. A note where only the measure of distance differs.
+    """
+    beta = _where_equal(simpler, larger)
+    value = likelihood_of(larger).value_and_gradient(beta)[0]
+    if abs(value - simpler.log_likelihood) < _SAME:
+        return ""
+    if (simpler.model.metric is None) != (larger.metric is None):
+        return (
+            "The two models measure distance in different ways, so that they are nested only "
+            f"nearly (without the new terms their log-likelihoods are {value:.2f} and "
+            f"{simpler.log_likelihood:.2f}); AIC needs no nesting."
+        )
+    raise ModelError(
+        "The second model is not a larger one that holds the first: without its new terms its "
+        f"log-likelihood is {value:.4f} and not {simpler.log_likelihood:.4f}, so that links, fixed "
+        "values, the population or codings differ. Compare them by AIC."
+    )
+
+
+def _where_equal(simpler: Estimate, larger: Model) -> FloatArray:
+    """Coefficients of the larger model at which it should be the simpler one."""
+    known = dict(zip(simpler.names, simpler.coefficients, strict=True))
+    for name, parameter in larger.parameters.items():
+        held = simpler.model.parameters.get(name)
+        if held is not None and held.fixed is not None and parameter.fixed is None:
+            level = np.asarray(held.fixed, dtype=np.float64)
+            known[f"{name}:Intercept"] = float(parameter.link.forward(level))
+    return np.array([known.get(name, 0.0) for name in larger.coefficient_names])
 
 
 def _added(simpler: Estimate, larger: Model) -> tuple[str, ...]:
@@ -149,8 +189,7 @@ def score_test(estimate: Estimate, **formulas: str) -> NestedTest:
     if fingerprint_of(larger).code != estimate.fingerprint.code or larger.smooths:
         raise ModelError("The larger model is of another kind; a score test is for more terms.")
     added = _added(estimate, larger)
-    known = dict(zip(estimate.names, estimate.coefficients, strict=True))
-    beta = np.array([known.get(name, 0.0) for name in larger.coefficient_names])
+    beta = _where_equal(estimate, larger)
     likelihood = likelihood_of(larger)
     value, slope = likelihood.value_and_gradient(beta)
     if not abs(value - estimate.log_likelihood) < 1e-4:
@@ -172,11 +211,8 @@ def score_test(estimate: Estimate, **formulas: str) -> NestedTest:
 def _information(model: Model, beta: FloatArray) -> FloatArray:
     """Observed information by central differences of the exact gradient."""
     likelihood = likelihood_of(model)
-    scale = np.ones(len(beta))
-    for parameter in model.parameters.values():
-        scale[parameter.slice] = np.sqrt((parameter.rows**2).mean(axis=0))
     rows = []
-    for j, size in enumerate(np.where(scale > 0.0, scale, 1.0)):
+    for j, size in enumerate(predictor_scale(model.parameters, beta)):
         shift = np.zeros_like(beta)
         shift[j] = _STEP / size
         up = likelihood.value_and_gradient(beta + shift)[1]

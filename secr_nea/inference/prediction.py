@@ -97,7 +97,7 @@ def _natural(
         block = estimate.covariance[parameter.slice, parameter.slice]
         sd = np.sqrt(np.maximum(np.einsum("ij,jk,ik->i", rows, block, rows), 0.0))
         # What rests on a flat coefficient is not determined either; sums that are known remain.
-        sd = np.where(sd > FLAT_SE, np.nan, sd)
+        sd = np.where(sd > FLAT_SE * parameter.unit(estimate.coefficients), np.nan, sd)
     # A number that the data do not determine is not shown.
     value = np.where(np.isnan(sd), np.nan, parameter.link.inverse(eta))
     se = np.abs(parameter.link.slope(eta)) * sd

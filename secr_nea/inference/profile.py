@@ -11,11 +11,12 @@ import pandas as pd
 from scipy import optimize
 
 from secr_nea._typing import BoolArray, FloatArray
-from secr_nea.errors import FitError, ModelError
+from secr_nea.errors import DataError, FitError, ModelError
 from secr_nea.estimate import Estimate, z_value
 from secr_nea.inference.quantities import Quantity, quantities
 from secr_nea.likelihood import likelihood_of
 from secr_nea.model import Model
+from secr_nea.parameters import predictor_scale
 from secr_nea.smoothing import Penalties
 
 _REACH = 30.0  # a quantity that the data allow to go so far on its link scale has no limit there
@@ -77,7 +78,7 @@ class _Profile:
             )
         target = penalised(estimate)
         value, gradient = quantity.function(estimate.coefficients)
-        scale = predictor_scale(estimate)
+        scale = predictor_scale(estimate.model.parameters, estimate.coefficients)
         moved = np.abs(gradient) > 1e-12
         basis = _basis(estimate, moved, scale)
         height = target(estimate.coefficients)[0]
@@ -238,15 +239,6 @@ def penalised(estimate: Estimate, model: Model | None = None) -> Target:
     return target
 
 
-def predictor_scale(estimate: Estimate) -> FloatArray:
-    """Root mean square of the column of each coefficient, shape (n_coefficients,)."""
-    scale = np.ones(estimate.model.n_coefficients)
-    for parameter in estimate.model.parameters.values():
-        rows = parameter.rows
-        scale[parameter.slice] = np.sqrt(np.einsum("ij,ij->j", rows, rows) / len(rows))
-    return np.where(scale > 0.0, scale, 1.0)
-
-
 def _basis(estimate: Estimate, moved: BoolArray, scale: FloatArray) -> FloatArray:
     """Directions to search in: the root of the covariance, and flat coefficients that are asked."""
     flat = np.isin(estimate.names, estimate.diagnosis.flat)
@@ -398,7 +390,13 @@ def profile_curve(
     if values is None:
         at = profile.top.value + profile.sd * np.linspace(-3.0, 3.0, 21)
     else:
-        at = np.asarray(link.forward(np.asarray(values, dtype=np.float64)))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            at = np.asarray(link.forward(np.asarray(values, dtype=np.float64)))
+        if not np.isfinite(at).all():
+            raise DataError(
+                f"values must be possible values of {found[0].name}, which has a {link.name} link; "
+                f"got {np.asarray(values)[~np.isfinite(at)][0]:g}."
+            )
     places: dict[int, _Place] = {}
     with np.errstate(all="ignore"):
         for j in np.argsort(np.abs(at - profile.top.value)):

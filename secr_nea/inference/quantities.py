@@ -21,7 +21,7 @@ from secr_nea.inference.regions import WHOLE, region_points
 from secr_nea.likelihood import likelihood_of
 from secr_nea.likelihood.points import expected_detected
 from secr_nea.links import LINKS, Link
-from secr_nea.parameters import UNITS, Parameter
+from secr_nea.parameters import UNITS, Parameter, predictor_scale
 from secr_nea.units import DENSITY_AREA_KM2, animals_per_cell
 
 NAMED = ("density", "abundance", "effective_area")
@@ -46,6 +46,8 @@ class Quantity:
     other_variance : float
         Variance on the link scale that does not come from the coefficients (that of the number of
         animals detected, in density derived from the conditional likelihood).
+    size : float
+        One unit of the predictor on the link scale, in which an error is judged.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Quantity:
     link: Link
     function: Function
     other_variance: float = 0.0
+    size: float = 1.0
 
     def natural(self, value: float) -> float:
         """Natural-scale value of a link-scale value."""
@@ -69,7 +72,7 @@ class Quantity:
             return value, np.nan
         variance = delta_variance(gradient, estimate.covariance) + self.other_variance
         sd = float(np.sqrt(max(variance, 0.0)))
-        return value, sd if sd < FLAT_SE else np.nan
+        return value, sd if sd < FLAT_SE * self.size else np.nan
 
     def wald(self, estimate: Estimate, level: float) -> tuple[float, float]:
         """Natural-scale limits of the Wald interval on the link scale."""
@@ -133,7 +136,9 @@ def _linear(row: FloatArray) -> Function:
 
 def _coefficient(estimate: Estimate, name: str) -> Quantity:
     row = (np.array(estimate.names) == name).astype(np.float64)
-    return Quantity(name, "link scale", LINKS["identity"], _linear(row))
+    scale = predictor_scale(estimate.model.parameters, estimate.coefficients)
+    size = 1.0 / float(row @ scale)
+    return Quantity(name, "link scale", LINKS["identity"], _linear(row), size=size)
 
 
 def _parameter(
@@ -153,7 +158,8 @@ def _parameter(
         told = ", ".join(f"{name}={_short(values[name])}" for name in used)
         label = f"{parameter.name} ({told})" if told else parameter.name
         unit = UNITS.get(parameter.name.split("[")[0], "")
-        found.append(Quantity(label, unit, parameter.link, _linear(whole)))
+        size = parameter.unit(estimate.coefficients)
+        found.append(Quantity(label, unit, parameter.link, _linear(whole), size=size))
     return found
 
 

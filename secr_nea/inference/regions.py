@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from secr_nea._checks import is_categorical, warn
+from secr_nea._checks import is_categorical, is_missing, warn
 from secr_nea._typing import BoolArray
 from secr_nea.errors import CRSError, DataError
 from secr_nea.mask import HabitatMask
@@ -70,8 +70,15 @@ def region_points(
             f"of their attributes: {', '.join(columns)}.",
             stacklevel=4,
         )
-    names = ["region"] * len(polygons) if by is None else [str(v) for v in polygons[by]]
+    names = ["region"] * len(polygons)
+    if by is not None:
+        names = ["" if is_missing(name) else str(name) for name in polygons[by]]
     found = _points_inside(mask, polygons, names)
+    if found.pop("", np.zeros(0)).any():
+        raise DataError(
+            f"The attribute {by!r} is empty for a polygon that holds points of the mask. Give it a "
+            "name, or leave it out of the layer."
+        )
     empty = [name for name, inside in found.items() if not inside.any()]
     if some and len(empty) == len(found):
         raise DataError(

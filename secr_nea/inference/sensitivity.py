@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from secr_nea._checks import did_you_mean
 from secr_nea._typing import FloatArray
 from secr_nea.captures import CaptureHistory
 from secr_nea.errors import DataError, SecrError, SecrWarning
@@ -71,6 +72,7 @@ def sensitivity(
         If no scenario is asked for.
     """
     scenarios: dict[str, Change] = {}
+    known = [name for survey in estimate.model.surveys for name in survey.captures.animal_ids]
     for buffer in buffers:
         scenarios[f"buffer {buffer:,.0f} m"] = _buffered(buffer)
     for every in spacings:
@@ -78,7 +80,7 @@ def sensitivity(
     if without_singles:
         scenarios["without animals detected once"] = _without_singles
     for name, ids in (merge or {}).items():
-        scenarios[name] = _merged(ids)
+        scenarios[name] = _merged(ids, known)
     for name, (first, last) in (windows or {}).items():
         scenarios[name] = _window(first, last)
     for name, mask in (masks or {}).items():
@@ -121,7 +123,8 @@ def _row(estimate: Estimate, level: float) -> dict[str, object]:
         "n_animals": print_.n_animals,
         "n_detections": print_.n_detections,
         "mask_points": print_.n_points,
-        "density_per_100km2": quantity.natural(value),
+        # as everywhere, a number that the data do not determine is not shown
+        "density_per_100km2": quantity.natural(value) if np.isfinite(sd) else np.nan,
         "lower": lower,
         "upper": upper,
         "cv": float(np.sqrt(np.expm1(sd**2))),
@@ -204,8 +207,14 @@ def _without_singles(survey: Survey) -> Survey:
     return _changed(survey, captures=_rebuilt(survey, frame, captures.individuals()))
 
 
-def _merged(ids: Mapping[str, str]) -> Change:
+def _merged(ids: Mapping[str, str], known: Sequence[str]) -> Change:
     def change(survey: Survey) -> Survey:
+        strange = [name for pair in ids.items() for name in pair if name not in known]
+        if strange:
+            raise DataError(
+                f"there is no animal {strange[0]!r} to merge{did_you_mean(strange[0], known)}; "
+                "write {'A7': 'A3'} with ids of the captures"
+            )
         captures = survey.captures
         frame, animals = captures.to_dataframe(), captures.individuals()
         here = [old for old in ids if old in captures.animal_ids]

@@ -188,6 +188,8 @@ def rarefaction(times: np.ndarray[Any, np.dtype[np.int64]]) -> FloatArray:
 
 
 def _label_time(ax: Axes, *, dated: bool, by_occasion: bool) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     if dated:
         date_axis(ax)
         ax.set_ylabel("Different animals")
@@ -196,3 +198,5 @@ def _label_time(ax: Axes, *, dated: bool, by_occasion: bool) -> None:
         xlabel="Occasion" if by_occasion else "Detections, in random order",
         ylabel="Different animals",
     )
+    # there is no half an occasion
+    ax.xaxis.set_major_locator(MaxNLocator(9, integer=True))

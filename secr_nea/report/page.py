@@ -24,6 +24,7 @@ from secr_nea.report.tables import (
     data_summary,
     mask_shown,
     model_facts,
+    models_shown,
     parameters_shown,
 )
 from secr_nea.report.words import REFERENCES, method_paragraph, software
@@ -106,7 +107,7 @@ def _sections(
         yield f'<div class="columns">{data}{_model(estimate)}</div>'
     yield _section("Captures", _figures(drawn, "data"))
     if given.models is not None:
-        table = _table(any_shown(given.models))
+        table = _table(models_shown(given.models))
         yield _section("Set of models", table, _figures(drawn, "models"))
     if abundance is None:
         yield _minimum(given)

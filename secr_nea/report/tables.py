@@ -323,6 +323,39 @@ def any_shown(table: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def models_shown(table: pd.DataFrame) -> pd.DataFrame:
+    """A set of models as text that fits on a page; another table as `any_shown` has it.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As of `ModelSet.table`, with the model as a column.
+
+    Returns
+    -------
+    DataFrame of str
+    """
+    if not {"model", "n_parameters", "AICc", "density_per_100km2", "flags"} <= set(table.columns):
+        return any_shown(table)
+    kinds = [name for name in ("AIC", "AICc", "QAIC", "QAICc") if name in table]
+    shown = {
+        "model": table["model"].astype(str),
+        "K": [f"{k:.3g}" for k in table["n_parameters"]],
+        "logL": [f"{v:.2f}" for v in table["log_likelihood"]],
+        **{name: [f"{v:.2f}" for v in table[name]] for name in kinds},
+        "delta": [f"{v:.2f}" for v in table["delta"]],
+        "weight": ["< 0.001" if 0.0 < v < 0.001 else f"{v:.3f}" for v in table["weight"]],
+        "D": [f"{v:.3g}" for v in table["density_per_100km2"]],
+        "D interval": [
+            f"{low:.3g} to {high:.3g}"
+            for low, high in zip(table["density_lower"], table["density_upper"], strict=True)
+        ],
+    }
+    if table["flags"].astype(bool).any():
+        shown["look at"] = table["flags"].astype(str)
+    return pd.DataFrame(shown)
+
+
 def _cell(value: Any) -> str:
     if isinstance(value, bool | np.bool_):
         return "yes" if value else "no"

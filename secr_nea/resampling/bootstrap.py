@@ -178,8 +178,9 @@ def bootstrap(
         except SecrError as error:
             failures[str(error).split(". ")[0]] += 1
             continue
-        if not again.diagnosis.converged or again.diagnosis.flat:
-            failures["not converged" if not again.diagnosis.converged else "not determined"] += 1
+        why = unusable(again)
+        if why:
+            failures[why] += 1
             continue
         rows.append(_numbers(again, what, options)[0])
     if not rows:
@@ -189,6 +190,26 @@ def bootstrap(
         )
     values = pd.DataFrame(rows, columns=list(own))
     return Bootstrap(pd.Series(own, name="estimate"), values, units, dict(failures))
+
+
+def unusable(again: Estimate) -> str:
+    """Why the estimates of a replicate say nothing, or "".
+
+    Parameters
+    ----------
+    again : Estimate
+
+    Returns
+    -------
+    str
+    """
+    found = again.diagnosis
+    if not found.converged:
+        return "not converged"
+    if found.flat:
+        return "not determined"
+    # a sigma beyond what the mask can hold; a probability of 1 is an estimate like others
+    return "sigma at its boundary" if "sigma" in found.boundary else ""
 
 
 def _numbers(

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from secr_nea._typing import FloatArray, IntArray
 from secr_nea.captures import CaptureHistory
@@ -223,7 +224,10 @@ def _survey_of(
         count=count,
         xy=np.concatenate([np.zeros((0, 2)), *(part[4] for part in parts)]),
         animal_ids=[str(i + 1) for i in range(len(parts))],
-        covariates={name: np.array(v, dtype=object) for name, v in covariates.items()},
+        # numbers stay numbers: as objects they would be levels of a factor
+        covariates={
+            name: pd.Series(v, dtype=object).infer_objects() for name, v in covariates.items()
+        },
     )
     return with_captures(survey, captures)
 

@@ -18,6 +18,7 @@ from secr_nea.likelihood import likelihood_of
 from secr_nea.likelihood.points import detection_probability
 from secr_nea.mask import HabitatMask
 from secr_nea.maximise import maximise
+from secr_nea.responses import TRAP_RESPONSES
 from secr_nea.survey import Survey
 from secr_nea.transboundary.sides import NEAR, Sides
 from secr_nea.units import animals_per_cell
@@ -51,6 +52,7 @@ def expected_detected(estimate: Estimate, b: int, sides: Sides) -> FloatArray | 
     plain = (
         individuals.n_levels == 1
         and not individuals.response
+        and not any(name in model.detection_rows.frame for name in TRAP_RESPONSES)
         and model.population != ("conditional")
     )
     competing = {"multi", "capped"} & set(item.traps.detector)

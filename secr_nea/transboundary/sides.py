@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from secr_nea import _checks, mask_builders
 from secr_nea._crs import describe
 from secr_nea._typing import FloatArray, IntArray
 from secr_nea.errors import CRSError, DataError
+from secr_nea.units import square_metres_to_km2
 
 NEAR = 1000.0
 """Metres that a detector may stand outside every country (coarse borders leave slivers)."""
@@ -179,10 +181,31 @@ def _named(layer: Any, by: str | None, extent: tuple[float, ...]) -> dict[str, A
         )
     found: dict[str, list[Any]] = {}
     for name, geometry in zip(layer[by], layer.geometry, strict=True):
-        found.setdefault(str(name), []).append(geometry)
+        key = "" if _checks.is_missing(name) else str(name)
+        found.setdefault(key, []).append(geometry)
     ground = shapely.box(*extent)
     whole = {name: shapely.union_all(parts) for name, parts in found.items()}
-    return {name: shape for name, shape in whole.items() if shape.intersects(ground)}
+    touched = {name: shape for name, shape in whole.items() if shape.intersects(ground)}
+    if "" in touched:
+        raise DataError(
+            f"The attribute {by!r} is empty for a polygon that the survey touches. Give it the "
+            "name of its country, or leave it out of the layer."
+        )
+    _warn_of_overlap({name: shape.intersection(ground) for name, shape in touched.items()})
+    return touched
+
+
+def _warn_of_overlap(shapes: Mapping[str, Any]) -> None:
+    """Warn of ground that belongs to two countries by more than a sliver along their border."""
+    for (one, a), (other, b) in itertools.combinations(shapes.items(), 2):
+        both = a.intersection(b)
+        if not both.buffer(-NEAR).is_empty:
+            _checks.warn(
+                f"{one} and {other} overlap by {square_metres_to_km2(both.area):,.0f} km2 in the "
+                f"layer; that ground is counted as {one}. "
+                "Mend the layer.",
+                stacklevel=6,
+            )
 
 
 def _parted(layer: Any, extent: tuple[float, ...]) -> dict[str, Any]:
