@@ -346,7 +346,7 @@ def test_a_flat_coefficient_is_named_and_no_failure(tmp_path, capsys):
 
 
 def test_a_fit_that_did_not_converge(tmp_path, capsys, monkeypatch):
-    module = sys.modules["secr_nea.fit"]
+    module = sys.modules["secr_nea.fitting"]
     real = module.maximise
 
     def gives_up(model, **options):
@@ -378,7 +378,7 @@ def test_an_interrupted_fit(capsys, monkeypatch):
     def interrupt(*arguments, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sys.modules["secr_nea.fit"], "maximise", interrupt)
+    monkeypatch.setattr(sys.modules["secr_nea.fitting"], "maximise", interrupt)
     assert estimate(*MODEL) == 130
     assert "Traceback" not in capsys.readouterr().err
 

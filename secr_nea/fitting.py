@@ -12,6 +12,7 @@ import pandas as pd
 
 from secr_nea import inference, resampling
 from secr_nea._typing import FloatArray, PathLike
+from secr_nea.border import Transboundary, transboundary
 from secr_nea.design.streams import Seed
 from secr_nea.design.survey_simulation import simulate_survey
 from secr_nea.detection import DetectionFunction
@@ -29,7 +30,6 @@ from secr_nea.report import write_report
 from secr_nea.report.tables import data_summary
 from secr_nea.results_text import result_html, result_text
 from secr_nea.survey import Survey
-from secr_nea.transboundary import Transboundary, transboundary
 
 if TYPE_CHECKING:
     import xarray
@@ -161,7 +161,7 @@ class FitResult(Estimate):
         return inference.expected_use(self, animal=animal, survey=survey, group=group)
 
     def transboundary(self, countries: Any, **options: Any) -> Transboundary:
-        """What both sides of a border ask for; see `secr_nea.transboundary`."""
+        """What both sides of a border ask for; see `transboundary`."""
         return transboundary(self, countries, **options)
 
     def profile_interval(
