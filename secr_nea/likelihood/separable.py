@@ -7,16 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from secr_nea._kernels.grid import (
-    Animals,
-    Rows,
-    Shapes,
-    animal_gaussians,
-    animal_reach,
-    patch_adjoint,
-    patch_hazards,
-    patch_sums,
-)
+from secr_nea._kernels.grid import Animals, Rows, Shapes
+from secr_nea._kernels.grid_adjoint import patch_adjoint
+from secr_nea._kernels.grid_reach import animal_gaussians, animal_reach
+from secr_nea._kernels.grid_value import patch_hazards, patch_sums
 from secr_nea._kernels.patches import Near, Patches, near_patches
 from secr_nea._typing import FloatArray, IntArray
 from secr_nea.likelihood.grid import patch_of, patches_of
