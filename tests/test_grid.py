@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 import secr_nea as sn
 from secr_nea import _numba
 from secr_nea._kernels import grid as grid_kernels
+from secr_nea._kernels import grid_value
 from secr_nea._kernels.patches import near_patches
 from secr_nea.likelihood import blocks, grid, likelihood_of, points, separable
 
@@ -224,7 +225,7 @@ def test_the_hazard_left_out_at_every_point_is_below_its_bound():
     given = separable.situation(item.block, item.values, item.log_weight, change)
     shapes = given.shapes
     found = np.empty(item.block.n_points)
-    grid_kernels.patch_hazards(given.given.patches, shapes, shapes.amplitude, given.near, found)
+    grid_value.patch_hazards(given.given.patches, shapes, shapes.amplitude, given.near, found)
     d2 = naive.distances(np.column_stack([shapes.x, shapes.y]), item.block.points.T) ** 2
     whole = (shapes.amplitude[:, None] * np.exp(-shapes.half[:, None] * d2)).sum(axis=0)
     left_out = whole - found
@@ -324,9 +325,9 @@ def test_large_sums_of_products_are_done_in_parts(monkeypatch):
     a, b, c = rng.normal(size=(300, 30)), rng.normal(size=(300, 40)), rng.normal(size=(30, 40))
     assert a.shape[0] * a.shape[1] * b.shape[1] > grid_kernels._SMALL_PRODUCT
     out = np.empty((30, 40))
-    grid_kernels._sum_of_products(b, a, out)
+    grid_kernels.sum_of_products(b, a, out)
     np.testing.assert_allclose(out, a.T @ b, **tolerances.EXACT)
-    np.testing.assert_allclose(grid_kernels._products(a, c), a @ c, **tolerances.EXACT)
+    np.testing.assert_allclose(grid_kernels.products(a, c), a @ c, **tolerances.EXACT)
 
 
 # --- threads and memory --------------------------------------------------------------------------
