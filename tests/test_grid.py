@@ -337,7 +337,7 @@ def test_large_sums_of_products_are_done_in_parts(monkeypatch):
 def test_threads_agree_bit_for_bit(detector, monkeypatch):
     monkeypatch.setattr(grid, "_WIDEST", 16)
     monkeypatch.setattr(grid, "_HIGHEST", 8)
-    monkeypatch.setattr(blocks, "_THREAD_PAIRS", 1)
+    monkeypatch.setattr(blocks, "_THREAD_NANOSECONDS", 0.0)
     monkeypatch.setattr(_numba, "_threads", 0)
     model = sn.Model([survey(detector), survey(detector, name="B", seed=9)], D="~ rugged")
     results = []
@@ -348,6 +348,22 @@ def test_threads_agree_bit_for_bit(detector, monkeypatch):
     for value, gradient in results[1:]:
         assert value == results[0][0]
         np.testing.assert_array_equal(gradient, results[0][1])
+
+
+@pytest.mark.parametrize("n_parts", [2, 5, 100])
+def test_parts_of_the_work_hold_every_patch_once_and_cost_about_the_same(n_parts, monkeypatch):
+    monkeypatch.setattr(grid, "_WIDEST", 16)
+    monkeypatch.setattr(grid, "_HIGHEST", 8)
+    model = sn.Model([survey("count"), survey("multi", name="B", seed=9)], D="~ rugged")
+    items = likelihood_of(model).state(truth(model)).flat
+    used = list(enumerate(blocks._situations(items, model.detection, separable.TOLERANCE)))
+    cost = [given.cost for _, given in used]
+    parts = blocks._equal_parts(used, cost, n_parts)
+    found = [(b, k) for part in parts for b, _, first, end in part for k in range(first, end)]
+    assert found == [(b, k) for b, own in enumerate(cost) for k in range(len(own))]
+    of_part = [sum(cost[b][first:end].sum() for b, _, first, end in part) for part in parts]
+    each, largest = np.concatenate(cost).sum() / n_parts, np.concatenate(cost).max()
+    assert max(of_part) <= each + largest
 
 
 MEMORY = """

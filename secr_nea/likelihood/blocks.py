@@ -10,7 +10,7 @@ import numpy as np
 
 from secr_nea._kernels.hazard import half_normal_log_hazard, weighted_sums
 from secr_nea._kernels.tiles import squared_distances, tile_adjoint, tile_value
-from secr_nea._numba import get_threads, run_tasks
+from secr_nea._numba import PIECES, get_threads, run_tasks
 from secr_nea._typing import FloatArray
 from secr_nea.detection import DetectionFunction
 from secr_nea.likelihood.center_effects import PLAIN, CenterAdjoint, CenterEffects
@@ -28,8 +28,11 @@ from secr_nea.likelihood.tables import Block
 _TILE_NUMBERS = 40_000
 # Below this many hazards and encounters, handing work to a thread costs more than it saves.
 _THREAD_NUMBERS = 200_000
-# The same for the pairs of a patch with what is near it, in the kernels for grids.
-_THREAD_PAIRS = 500
+# The same for the kernels for grids, in nanoseconds of work: to cut it takes about 40,000, to wake
+# a thread 50,000, and the other half of the work must be worth more than that.
+_THREAD_NANOSECONDS = 400_000.0
+# Derivatives take so many times as long as the value.
+_ADJOINT_COST = 2.0
 
 Columns = tuple[FloatArray, ...]
 
@@ -277,7 +280,7 @@ def _grid_sums(
     """Sums of the blocks to which the kernels for grids apply, None for the others."""
     situations = _situations(inputs, function, tolerance)
     rooms = {b: PatchSums.of(given) for b, given in enumerate(situations) if given is not None}
-    _run_patches(situations, lambda b, given, *part: rooms[b].run(given, *part))
+    _run_patches(situations, lambda b, given, *part: rooms[b].run(given, *part), 1.0)
     found: list[BlockSums | None] = [None] * len(inputs)
     for b, given in enumerate(situations):
         if given is not None:
@@ -300,7 +303,7 @@ def _grid_adjoint(
         for b, given in enumerate(situations)
         if given is not None
     }
-    _run_patches(situations, lambda b, given, *part: rooms[b].run(given, *part))
+    _run_patches(situations, lambda b, given, *part: rooms[b].run(given, *part), _ADJOINT_COST)
     found: list[BlockAdjoint | None] = [None] * len(inputs)
     for b, given in enumerate(situations):
         if given is not None:
@@ -309,36 +312,49 @@ def _grid_adjoint(
     return found
 
 
-def _run_patches(
-    situations: Sequence[Situation | None], run: Callable[[int, Situation, int, int], None]
-) -> None:
-    """Run all patches of all blocks; each thread gets neighbours of about equal total cost."""
-    used = [(b, given) for b, given in enumerate(situations) if given is not None]
-    sizes = [len(given.given.patches.width) for _, given in used]
-    threads = min(get_threads(), sum(given.pairs for _, given in used) // _THREAD_PAIRS)
-    if threads <= 1:
-        for (b, given), size in zip(used, sizes, strict=True):
-            run(b, given, 0, size)
-        return
-    cost = np.cumsum(np.concatenate([given.cost for _, given in used]))
-    cuts = np.searchsorted(cost, cost[-1] * np.arange(1, threads) / threads)
-    edges = np.cumsum([0, *sizes])
-    parts = []
-    for low, high in pairwise([0, *cuts.tolist(), len(cost)]):
-        parts.append(
-            [
-                (b, given, int(max(low - start, 0)), int(min(high, end) - start))
-                for (b, given), start, end in zip(used, edges[:-1], edges[1:], strict=True)
-                if max(low, start) < min(high, end)
-            ]
-        )
+Piece = tuple[int, Situation, int, int]
+"""Patches of a block: its number, its situation, the first patch and the end."""
 
-    def work(chosen: Sequence[list[tuple[int, Situation, int, int]]]) -> None:
+
+def _run_patches(
+    situations: Sequence[Situation | None],
+    run: Callable[[int, Situation, int, int], None],
+    times_value: float,
+) -> None:
+    """Run all patches of all blocks, on threads where the work, in values, is worth it."""
+    used = [(b, given) for b, given in enumerate(situations) if given is not None]
+    threads = get_threads()
+    cost = [given.cost for _, given in used] if threads > 1 else []
+    if times_value * sum(float(part.sum()) for part in cost) <= _THREAD_NANOSECONDS:
+        for b, given in used:
+            run(b, given, 0, len(given.given.patches.width))
+        return
+
+    def work(chosen: Sequence[list[Piece]]) -> None:
         for part in chosen:
             for piece in part:
                 run(*piece)
 
-    run_tasks(work, parts, threads)
+    run_tasks(work, _equal_parts(used, cost, PIECES * threads), threads)
+
+
+def _equal_parts(
+    used: Sequence[tuple[int, Situation]], cost: Sequence[FloatArray], n_parts: int
+) -> list[list[Piece]]:
+    """Runs of neighbouring patches of about equal cost, across blocks."""
+    total = np.concatenate(cost).cumsum()
+    cuts = set(total.searchsorted(total[-1] * np.arange(1, n_parts) / n_parts).tolist())
+    parts: list[list[Piece]] = [[]]
+    start = 0
+    for (b, given), own in zip(used, cost, strict=True):
+        end = start + len(own)
+        inside = [cut for cut in sorted(cuts) if start < cut < end]
+        for low, high in pairwise([start, *inside, end]):
+            if low in cuts and parts[-1]:
+                parts.append([])
+            parts[-1].append((b, given, low - start, high - start))
+        start = end
+    return parts
 
 
 # --- everything else, tile by tile ----------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
 
 TOLERANCE = 1e-11
 """How far the log-likelihood may be from that of all cameras and animals at all points."""
+# Nanoseconds a cell for the value, measured on a 2.6 GHz core (derivatives take twice that): for
+# the cell, for each entry of a pattern and of a competing term near it, and for each animal near
+# it, alone where animals have competing terms, in one matrix product where they have none. They
+# only say whether threads pay, and where to cut the work.
+_CELL, _ENTRY, _TERM, _ANIMAL_ALONE, _ANIMAL = 5.0, 0.13, 0.93, 2.0, 0.1
 # A sum below exp(-230) of the largest weight may have lost digits to underflow.
 _LOWEST_LOG_SUM = -230.0
 
@@ -48,6 +54,8 @@ class Separable:
         A mask point near each animal's detections, and its patch.
     most_terms : float
         Largest number of entries, repeats counted, on which one probability rests.
+    shape_cost : float64 array, shape (G,)
+        About how many nanoseconds a shape takes at each cell near it.
     """
 
     patches: Patches
@@ -64,6 +72,7 @@ class Separable:
     anchor: IntArray
     anchor_patch: IntArray
     most_terms: float
+    shape_cost: FloatArray
 
 
 def separable_of(block: Block) -> Separable | None:
@@ -111,6 +120,9 @@ def separable_of(block: Block) -> Separable | None:
         anchor=anchor,
         anchor_patch=anchor_patch,
         most_terms=_most_terms(block),
+        shape_cost=sum_by_row(
+            entries // n_rows, np.where(entries % n_rows < n_patterns, _ENTRY, _TERM), len(first)
+        ),
     )
 
 
@@ -141,7 +153,8 @@ def _most_terms(block: Block) -> float:
     return float(max(exposed, sum_by_row(animal, rests, block.n_animals).max(initial=1.0)))
 
 
-class Situation(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Situation:
     """A block at given parameters, with what is near each patch."""
 
     given: Separable
@@ -151,16 +164,15 @@ class Situation(NamedTuple):
     near_animals: Near
     log_weight: FloatArray
 
-    @property
-    def pairs(self) -> int:
-        """How often a shape or an animal is near a patch: about how much work there is."""
-        return len(self.near.item) + 2 * len(self.near_animals.item)
-
-    @property
+    @cached_property
     def cost(self) -> FloatArray:
-        """About how much of the work each patch is, shape (n_patches,)."""
-        pairs = np.diff(self.near.start) + 2 * np.diff(self.near_animals.start)
-        return np.asarray(pairs * self.given.patches.width * self.given.patches.height + 500)
+        """About how many nanoseconds the value of each patch takes, shape (n_patches,)."""
+        given = self.given
+        so_far = np.append(0.0, np.cumsum(given.shape_cost[self.near.item]))
+        a_cell = _CELL + np.diff(so_far[self.near.start])
+        an_animal = _ANIMAL_ALONE if given.rows.n_terms else _ANIMAL
+        a_cell += an_animal * np.diff(self.near_animals.start)
+        return np.asarray(a_cell * given.patches.width * given.patches.height)
 
 
 def situation(
