@@ -1,12 +1,12 @@
-"""How close the kernels come to what this machine can do: `python benchmarks/limit.py [problem]`.
+"""How close the kernels come to what this machine can do: `python benchmarks/limit.py`.
 
 The limit of a kernel is the time of the exponentials and multiply-adds that its formula needs, when
-each ran as fast as it does alone, in a loop over numbers that are in the cache.
+each ran as fast as it does alone, in a loop over numbers that are in the cache. Times are of the
+processor, on one thread.
 """
 
 from __future__ import annotations
 
-import sys
 import time
 
 import machine
@@ -28,6 +28,8 @@ from secr_nea.likelihood.blocks import (
 from secr_nea.likelihood.separable import PatchAdjoint, PatchSums
 
 IN_CACHE = 4096
+MEASURED = ("gobi_like", "two_country_block")
+"""Counts, and binary detectors, whose competing terms take most of the time."""
 
 
 @kernel
@@ -63,25 +65,23 @@ def machine_limits():
     each = 1e9 / (200 * IN_CACHE)
     large = np.zeros(25_000_000)
     target = np.ones_like(large)
+    left, right = np.ones((48, 32)), np.ones((32, 48))
 
     def numpy_exponentials():
         for _ in range(200):
             np.exp(x, out=out)
 
-    left, right = np.ones((48, 32)), np.ones((32, 48))
-
     def products():
         for _ in range(200):
             np.dot(left, right)
 
+    copied = 2e-9 * large.nbytes
     return {
-        "multiply-add of a product, ns": shortest(products) * 1e9 / (200 * 48 * 32 * 48),
-        "exp of the kernels, ns": shortest(lambda: exponentials(x, out, 200)) * each,
-        "exp of NumPy, ns": shortest(numpy_exponentials) * each,
-        "multiply-add in cache, ns": shortest(lambda: multiply_adds(x, out, 200)) * each,
-        "copied from and to memory, GB/s": 2e-9
-        * large.nbytes
-        / shortest(lambda: np.copyto(target, large), 5),
+        "exp": shortest(lambda: exponentials(x, out, 200)) * each,
+        "numpy exp": shortest(numpy_exponentials) * each,
+        "add": shortest(lambda: multiply_adds(x, out, 200)) * each,
+        "product": shortest(products) * 1e9 / (200 * 48 * 32 * 48),
+        "memory": copied / shortest(lambda: np.copyto(target, large), 5),
     }
 
 
@@ -136,10 +136,10 @@ def kernel_times(name):
             )
 
     return items, {
-        "tile_value": (shortest(values), False, False),
-        "tile_adjoint": (shortest(adjoints), True, False),
-        "pass for the value": (shortest(lambda: _tile_sums(items, function)), False, True),
-        "pass for the gradient": (
+        "value, tile": (shortest(values), False, False),
+        "adjoint, tile": (shortest(adjoints), True, False),
+        "value, tile with hazards": (shortest(lambda: _tile_sums(items, function)), False, True),
+        "adjoint, tile with hazards": (
             shortest(lambda: _tile_adjoint(items, function, logs, factors)),
             True,
             True,
@@ -149,25 +149,41 @@ def kernel_times(name):
 
 def grid_operations(given, adjoint):
     """Exponentials, multiply-adds of matrix products and plain ones, of the kernels for grids."""
-    patches = given.given.patches
+    patches, own = given.given.patches, given.given
     cells = patches.width * patches.height
     edges = patches.width + patches.height
     shapes, animals = np.diff(given.near.start), np.diff(given.near_animals.start)
-    exponentials = ((shapes + animals) * edges + 3 * cells).sum()
-    products = ((shapes + animals) * cells).sum()
-    plain = 4 * cells.sum()
+    entries, terms = entries_near(given)
+    alone = animals * (own.rows.n_terms > 0)
+    # Hazards, weight, survival and detected; a competing term is an exp and a log.
+    exponentials = ((shapes + animals) * edges + (3 + alone + 2 * terms) * cells).sum()
+    products = ((entries + animals) * cells).sum()
+    plain = ((4 + alone) * cells).sum()
     if adjoint:
-        products += ((2 * shapes + 3 * animals) * cells).sum()
-        plain += 4 * cells.sum()
+        # A slope of a competing term is another exp; the pass repeats the value's.
+        exponentials += (terms * cells).sum()
+        products += ((2 * entries + 3 * animals) * cells).sum()
+        plain += ((4 + 2 * alone) * cells).sum()
     return exponentials, products, plain
 
 
+def entries_near(given):
+    """Entries of all rows, and of competing terms, near each patch."""
+    shapes, n_patterns = given.shapes, len(given.given.rows.base)
+    shape = np.repeat(np.arange(len(shapes.x)), np.diff(shapes.entry_start))
+    n = len(shapes.x)
+    patch = np.repeat(np.arange(len(given.near.start) - 1), np.diff(given.near.start))
+    for chosen in (np.ones(len(shape), dtype=bool), shapes.entry_row >= n_patterns):
+        of_shape = np.bincount(shape[chosen], minlength=n)
+        yield np.bincount(patch, of_shape[given.near.item], minlength=len(given.near.start) - 1)
+
+
 def grid_times(name, limits):
-    """Seconds of the kernels for grids, and the share of the machine's limit that they reach."""
+    """Seconds of the kernels for grids, and of their limit."""
     target = problem(name)
     items = likelihood_of(target.model).state(target.truth).flat
     sums = block_sums(items, target.model.detection)
-    for what, adjoint in (("patch_sums", False), ("patch_adjoint", True)):
+    for what, adjoint in (("value, grid", False), ("adjoint, grid", True)):
         seconds, limit = 0.0, 0.0
         for part in sums:
             given = part.situation
@@ -179,39 +195,50 @@ def grid_times(name, limits):
             )
             n_patches = len(given.given.patches.width)
             seconds += shortest(lambda room=room, given=given, n=n_patches: room.run(given, 0, n))
-            exponentials, products, plain = grid_operations(given, adjoint)
-            limit += 1e-9 * (
-                exponentials * limits["exp of the kernels, ns"]
-                + products * limits["multiply-add of a product, ns"]
-                + plain * limits["multiply-add in cache, ns"]
-            )
+            counts = grid_operations(given, adjoint)
+            needs = (limits["exp"], limits["product"], limits["add"])
+            limit += 1e-9 * sum(n * ns for n, ns in zip(counts, needs, strict=True))
         yield what, seconds, limit
+
+
+def kernel_rows(limits):
+    """Lines of a table in Markdown."""
+    for name in MEASURED:
+        items, found = kernel_times(name)
+        size = sum(item.block.n_points * item.block.n_columns for item in items)
+        of_tiles = (
+            (what, seconds, limit_of(items, limits["exp"], limits["add"], *needs))
+            for what, (seconds, *needs) in found.items()
+        )
+        for what, seconds, limit in (*grid_times(name, limits), *of_tiles):
+            yield (
+                f"| {name} | {what} | {1e3 * seconds:.2f} | {1e9 * seconds / size:.2f} "
+                f"| {1e3 * limit:.2f} | {limit / seconds:.0%} |"
+            )
+
+
+def section():
+    """The section of the page, line by line."""
+    limits = machine_limits()
+    yield f"""
+## What bounds the kernels
+
+One thread can do {1.0 / limits["exp"]:.2f} x 10^9 exponentials a second by the kernels' inlined exp
+({limits["exp"]:.2f} ns each; NumPy's own takes {limits["numpy exp"]:.2f} ns), a multiply-add in the
+cache in {limits["add"]:.2f} ns, one within a matrix product in {limits["product"]:.3f} ns, and copies
+{limits["memory"]:.1f} GB/s from and to memory. The limit of a kernel is the time of the exponentials
+and multiply-adds of its formula at these speeds; nothing else is counted, such as the laying out of
+a patch. "tile" is the general kernel with log hazards given, "with hazards" includes them. ns are per
+hazard column and mask point, most of which the kernels for grids never look at.
+
+| problem | kernel | ms | ns | limit, ms | reached |
+|---|---|---:|---:|---:|---:|"""
+    yield from kernel_rows(limits)
 
 
 def main():
     machine.restart_with_one_blas_thread()
-    name = sys.argv[1] if len(sys.argv) > 1 else "gobi_like"
-    limits = machine_limits()
-    print(f"{machine.processor()}; {machine.versions()}")
-    for what, number in limits.items():
-        print(f"{what:34s} {number:8.2f}")
-    print(f"exponentials per second {1.0 / limits['exp of the kernels, ns']:.2f} x 10^9")
-    items, found = kernel_times(name)
-    size = sum(item.block.n_points * item.block.n_columns for item in items)
-    print(f"\n{name}: {size:,} columns x points; animals and detections come on top")
-    for what, (seconds, *needs) in found.items():
-        limit = limit_of(
-            items, limits["exp of the kernels, ns"], limits["multiply-add in cache, ns"], *needs
-        )
-        print(
-            f"{what:24s} {1e3 * seconds:8.2f} ms {1e9 * seconds / size:7.2f} ns each   "
-            f"limit {1e9 * limit / size:5.2f} ns, reached {limit / seconds:4.0%}"
-        )
-    for what, seconds, limit in grid_times(name, limits):
-        print(
-            f"{what:24s} {1e3 * seconds:8.2f} ms {1e9 * seconds / size:7.2f} ns each   "
-            f"limit {1e9 * limit / size:5.2f} ns, reached {limit / seconds:4.0%}"
-        )
+    print(*section(), sep="\n")
 
 
 if __name__ == "__main__":
