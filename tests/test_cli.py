@@ -251,7 +251,7 @@ def test_results_folder(tmp_path, capsys):
 def test_numbers_by_region_for_the_public(tmp_path):
     mask = pd.read_csv(PROXIMITY / "mask.csv")
     (west, south), (east, north) = mask[["x", "y"]].min(), mask[["x", "y"]].max()
-    middle = (west + east) / 2.0
+    middle = (west + east) / 2.0 + 1.0  # not on a column of points
     halves = geopandas.GeoDataFrame(
         {"ridge": ["west", "east"]},
         geometry=[
