@@ -314,6 +314,7 @@ def fit(
     distance: Metric | None = None,
     start: Estimate | Mapping[str, float] | None = None,
     progress: bool = True,
+    client: Any = None,
     **formulas: str,
 ) -> FitResult:
     """Estimate density and detection by maximum likelihood.
@@ -345,6 +346,9 @@ def fit(
         Where to start; coefficients are matched by name, so a simpler fit will do.
     progress : bool
         Whether to show a progress bar when the fit lasts.
+    client : distributed.Client, optional
+        Cluster whose workers evaluate the surveys side by side, to the same estimates; worth its
+        while for many large surveys.
     **formulas : str
         Formula of each real parameter, ``"~ 1"`` unless given: ``D`` (animals per 100 km2),
         ``lambda0`` or ``g0`` (per unit effort) or ``a0`` (km2 per unit effort), ``sigma``
@@ -398,7 +402,7 @@ def fit(
             "start must be a fit, or a mapping of coefficient names to numbers, with names of this "
             f"model: {', '.join(model.coefficient_names)}."
         )
-    result = FitResult.of(maximise(model, start=start, progress=progress))
+    result = FitResult.of(maximise(model, start=start, progress=progress, client=client))
     for doubt in doubts(result):
         warnings.warn(doubt, SecrWarning, stacklevel=2)
     return result

@@ -19,7 +19,15 @@ from secr_nea import _numba
 from secr_nea._kernels import grid as grid_kernels
 from secr_nea._kernels import grid_value
 from secr_nea._kernels.patches import near_patches
-from secr_nea.likelihood import blocks, grid, likelihood_of, points, separable
+from secr_nea.likelihood import (
+    Likelihood,
+    blocks,
+    grid,
+    likelihood_of,
+    patch_runs,
+    points,
+    separable,
+)
 
 SPACING = 400.0
 
@@ -208,11 +216,13 @@ def test_what_is_left_out_is_below_its_bound(detector, monkeypatch):
     exact = general(model, x, monkeypatch)[0]
     lost = []
     for tolerance in (1e-1, 1e-2, 1e-4, separable.TOLERANCE):
-        forward = likelihood_of(model)._forward(state, tolerance)
+        forward = Likelihood(model, tolerance=tolerance)._forward(state)
         lost.append(abs(forward.value - exact))
         assert lost[-1] <= tolerance + 1e-14 * abs(exact)
     assert lost[0] > 1e-9
-    (situation,) = blocks._situations(state.flat, function, separable.TOLERANCE)
+    (situation,) = blocks._situations(
+        state.flat, function, blocks._largest_change(state.flat, separable.TOLERANCE)
+    )
     n_patches = len(situation.given.patches.width)
     assert len(situation.near.item) < 0.6 * n_patches * len(situation.shapes.x)
     assert len(situation.near_animals.item) < 0.8 * n_patches * len(situation.animals.x)
@@ -337,7 +347,7 @@ def test_large_sums_of_products_are_done_in_parts(monkeypatch):
 def test_threads_agree_bit_for_bit(detector, monkeypatch):
     monkeypatch.setattr(grid, "_WIDEST", 16)
     monkeypatch.setattr(grid, "_HIGHEST", 8)
-    monkeypatch.setattr(blocks, "_THREAD_NANOSECONDS", 0.0)
+    monkeypatch.setattr(patch_runs, "_THREAD_NANOSECONDS", 0.0)
     monkeypatch.setattr(_numba, "_threads", 0)
     model = sn.Model([survey(detector), survey(detector, name="B", seed=9)], D="~ rugged")
     results = []
@@ -358,7 +368,7 @@ def test_parts_of_the_work_hold_every_patch_once_and_cost_about_the_same(n_parts
     items = likelihood_of(model).state(truth(model)).flat
     used = list(enumerate(blocks._situations(items, model.detection, separable.TOLERANCE)))
     cost = [given.cost for _, given in used]
-    parts = blocks._equal_parts(used, cost, n_parts)
+    parts = patch_runs._equal_parts(used, cost, n_parts)
     found = [(b, k) for part in parts for b, _, first, end in part for k in range(first, end)]
     assert found == [(b, k) for b, own in enumerate(cost) for k in range(len(own))]
     of_part = [sum(cost[b][first:end].sum() for b, _, first, end in part) for part in parts]
