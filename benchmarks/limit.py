@@ -15,6 +15,7 @@ import ways
 from problems import problem
 
 import secr_nea as sn
+from secr_nea._kernels.scalars import log_growths, times_log_growth_slopes
 from secr_nea._kernels.tiles import tile_adjoint, tile_value
 from secr_nea._numba import exp, kernel
 from secr_nea.likelihood import likelihood_of
@@ -47,6 +48,19 @@ def multiply_adds(x, out, times):
             out[m] += factor * x[m]
 
 
+@kernel
+def growths(x, out, times):
+    for _ in range(times):
+        log_growths(x, out)
+
+
+@kernel
+def growth_slopes(x, out, times):
+    out[:] = 1.0
+    for _ in range(times):
+        times_log_growth_slopes(x, out)
+
+
 def shortest(function, repetitions=15):
     """Shortest time of the processor in seconds, after a first call that compiles."""
     function()
@@ -65,6 +79,7 @@ def machine_limits():
     each = 1e9 / (200 * IN_CACHE)
     large = np.zeros(25_000_000)
     target = np.ones_like(large)
+    small = np.linspace(1e-6, 0.4, IN_CACHE)
     left, right = np.ones((48, 32)), np.ones((32, 48))
 
     def numpy_exponentials():
@@ -80,31 +95,28 @@ def machine_limits():
         "exp": shortest(lambda: exponentials(x, out, 200)) * each,
         "numpy exp": shortest(numpy_exponentials) * each,
         "add": shortest(lambda: multiply_adds(x, out, 200)) * each,
+        "growth": shortest(lambda: growths(small, out, 200)) * each,
+        "slope": shortest(lambda: growth_slopes(small, out, 200)) * each,
         "product": shortest(products) * 1e9 / (200 * 48 * 32 * 48),
         "memory": copied / shortest(lambda: np.copyto(target, large), 5),
     }
 
 
-def operations(block, adjoint, hazards_too):
-    """Exponentials and multiply-adds that one mask point needs, with or without log hazards."""
-    tables = block.tables
-    columns, terms = len(tables.exposure_column), len(tables.competing_column)
-    detections = len(tables.detection_column) + len(tables.occasion_term)
-    # A half-normal log hazard is three multiply-adds; a competing term an exp and a log.
-    exponentials = columns + block.n_animals + 2 + 2 * terms
-    passes = columns + detections + 2 * block.n_animals + 6 * terms + 3 * columns * hazards_too
-    if adjoint:
-        passes += columns + detections + 2 * block.n_animals + 6 * terms
-        passes += 2 * columns * hazards_too  # to lambda0 and sigma
-    return exponentials, passes
-
-
-def limit_of(items, ns_exp, ns_add, *needs):
-    """Seconds of everything that must be done over all blocks."""
+def tile_limit(items, limits, adjoint, hazards_too):
+    """Seconds of everything that the tile kernels must do over all blocks."""
     total = 0.0
     for item in items:
-        exponentials, passes = operations(item.block, *needs)
-        total += item.block.n_points * (exponentials * ns_exp + passes * ns_add)
+        tables = item.block.tables
+        columns, terms = len(tables.exposure_column), len(tables.competing_column)
+        detections = len(tables.detection_column) + len(tables.occasion_term)
+        # A half-normal log hazard is three multiply-adds.
+        adds = columns + detections + 2 * item.block.n_animals + 3 * columns * hazards_too
+        if adjoint:
+            # The same again, and the sums that lambda0 and sigma need.
+            adds += columns + detections + 2 * item.block.n_animals + 2 * columns * hazards_too
+        point = (columns + item.block.n_animals + 2) * limits["exp"] + adds * limits["add"]
+        point += terms * (limits["growth"] + adjoint * limits["slope"])
+        total += item.block.n_points * point
     return 1e-9 * total
 
 
@@ -147,24 +159,23 @@ def kernel_times(name):
     }
 
 
-def grid_operations(given, adjoint):
-    """Exponentials, multiply-adds of matrix products and plain ones, of the kernels for grids."""
+def grid_limit(given, limits, adjoint):
+    """Seconds of everything that the kernels for grids must do over a block."""
     patches, own = given.given.patches, given.given
     cells = patches.width * patches.height
     edges = patches.width + patches.height
     shapes, animals = np.diff(given.near.start), np.diff(given.near_animals.start)
     entries, terms = entries_near(given)
     alone = animals * (own.rows.n_terms > 0)
-    # Hazards, weight, survival and detected; a competing term is an exp and a log.
-    exponentials = ((shapes + animals) * edges + (3 + alone + 2 * terms) * cells).sum()
-    products = ((entries + animals) * cells).sum()
-    plain = ((4 + alone) * cells).sum()
+    # Factors of hazards and animals, weights, survival, the number detected.
+    exponentials = (shapes + animals) * edges + (3 + alone) * cells
+    products, adds = (entries + animals) * cells, (4 + alone) * cells
+    growths = terms * cells * (limits["growth"] + adjoint * limits["slope"])
     if adjoint:
-        # A slope of a competing term is another exp; the pass repeats the value's.
-        exponentials += (terms * cells).sum()
-        products += ((2 * entries + 3 * animals) * cells).sum()
-        plain += ((4 + 2 * alone) * cells).sum()
-    return exponentials, products, plain
+        products = products + (2 * entries + 3 * animals) * cells
+        adds = adds + (4 + 2 * alone) * cells
+    each = exponentials * limits["exp"] + products * limits["product"] + adds * limits["add"]
+    return 1e-9 * float((each + growths).sum())
 
 
 def entries_near(given):
@@ -195,9 +206,7 @@ def grid_times(name, limits):
             )
             n_patches = len(given.given.patches.width)
             seconds += shortest(lambda room=room, given=given, n=n_patches: room.run(given, 0, n))
-            counts = grid_operations(given, adjoint)
-            needs = (limits["exp"], limits["product"], limits["add"])
-            limit += 1e-9 * sum(n * ns for n, ns in zip(counts, needs, strict=True))
+            limit += grid_limit(given, limits, adjoint)
         yield what, seconds, limit
 
 
@@ -207,7 +216,7 @@ def kernel_rows(limits):
         items, found = kernel_times(name)
         size = sum(item.block.n_points * item.block.n_columns for item in items)
         of_tiles = (
-            (what, seconds, limit_of(items, limits["exp"], limits["add"], *needs))
+            (what, seconds, tile_limit(items, limits, *needs))
             for what, (seconds, *needs) in found.items()
         )
         for what, seconds, limit in (*grid_times(name, limits), *of_tiles):
@@ -223,13 +232,15 @@ def section():
     yield f"""
 ## What bounds the kernels
 
-One thread can do {1.0 / limits["exp"]:.2f} x 10^9 exponentials a second by the kernels' inlined exp
-({limits["exp"]:.2f} ns each; NumPy's own takes {limits["numpy exp"]:.2f} ns), a multiply-add in the
-cache in {limits["add"]:.2f} ns, one within a matrix product in {limits["product"]:.3f} ns, and copies
-{limits["memory"]:.1f} GB/s from and to memory. The limit of a kernel is the time of the exponentials
-and multiply-adds of its formula at these speeds; nothing else is counted, such as the laying out of
-a patch. "tile" is the general kernel with log hazards given, "with hazards" includes them. ns are per
-hazard column and mask point, most of which the kernels for grids never look at.
+One thread can do {1.0 / limits["exp"]:.2f} x 10^9 exponentials a second by the kernels' inlined
+exp ({limits["exp"]:.2f} ns each; NumPy's own takes {limits["numpy exp"]:.2f} ns), a multiply-add in
+the cache in {limits["add"]:.2f} ns, one within a matrix product in {limits["product"]:.3f} ns, a
+competing term of a binary detector, by its series, in {limits["growth"]:.2f} ns and its slope in
+{limits["slope"]:.2f} ns, and copies {limits["memory"]:.1f} GB/s from and to memory. The limit of a
+kernel is the time of these in its formula at that speed. Nothing else is counted, such as the
+laying out of a patch. "tile" is the general kernel with log hazards given, "with hazards"
+includes them. ns are per hazard column and mask point: what the kernels for grids avoid counts
+as done.
 
 | problem | kernel | ms | ns | limit, ms | reached |
 |---|---|---:|---:|---:|---:|"""

@@ -49,7 +49,64 @@ def heading(title, text, *columns):
     return f"\n## {title}\n\n{text}\n\n| {' | '.join(columns)} |\n|{rule}|"
 
 
+PROBLEM = ("problem", "cameras", "mask points", "animals", "what")
 BY_WAY = ("problem", "numpy", "1 thread", "2 threads", "numpy / 1 thread", "1 / 2 threads")
+
+BY_WAY_TEXTS = {
+    "value": ("One log-likelihood", "At the coefficients that made the data."),
+    "gradient": (
+        "Log-likelihood and gradient",
+        "The library's gradient is exact, and takes as long as two or three values whatever the "
+        "number of coefficients.",
+    ),
+    "covariance": (
+        "Covariance",
+        "At the estimates: numpy by second differences of the log-likelihood, the library by "
+        "differences of its gradient.",
+    ),
+    "fit": (
+        "A whole fit",
+        'From a model to estimates with their covariance. "not run": it would take minutes.',
+    ),
+}
+STUDIES = (
+    "Simulate, fit, covariance: milliseconds a survey. The rival fits surveys that the library "
+    "simulates. The two processes run already; to start them takes some seconds."
+)
+STUDY = (
+    "problem", "surveys", "numpy, loop", "library, loop", "library, 2 processes", "numpy / loop",
+    "loop / 2 processes",
+)  # fmt: skip
+DISTANCES = (
+    f"From {distances.N_CAMERAS} cameras to all cells; with the derivative of all distances to all "
+    "frictions."
+)
+DISTANCE = (
+    "graph", "neighbours", "scipy", "1 thread", "2 threads", "and derivatives, 1 thread",
+    "2 threads", "scipy / 1 thread",
+)  # fmt: skip
+GRIDS = (
+    "Log-likelihood and gradient on one thread, by the kernels for grids and half-normal hazards "
+    "and by the general ones, which every other detection function uses."
+)
+MEMORY = (
+    "Largest memory, MB, above what Python, the libraries and the compiled kernels take, with the "
+    "data, each problem in a process of its own; and what a single array of animals x points x "
+    "traps would take."
+)
+MEMORY_OF = (
+    "problem", "numpy, value", "log-likelihood and gradient", "whole fit",
+    "animals x points x traps",
+)  # fmt: skip
+RANGE = (
+    "2,000 cameras on 2 million km², one connected array or 50 surveys, D ~ rugged; all threads. "
+    "Peak of memory of the whole process, libraries included. Up to 10,000 points the general "
+    "kernels must give the same answer."
+)
+RANGE_OF = (
+    "cameras", "mask points", "animals", "mask, surveys and model, s",
+    "log-likelihood and gradient, ms", "fit with covariance, s", "peak, GB",
+)  # fmt: skip
 
 
 def problem_rows():
@@ -130,79 +187,32 @@ def grid_rows():
 
 def sections(times, whole_range, memories):
     """The page after its head, in parts."""
-    yield heading("Problems", "", "problem", "cameras", "mask points", "animals", "what").replace(
-        "\n\n\n", "\n\n"
-    )
+    yield heading("Problems", "Invented surveys.", *PROBLEM)
     yield from problem_rows()
-    yield heading("One log-likelihood", "At the coefficients that made the data.", *BY_WAY)
-    yield from way_rows(times["value"])
-    text = "The library's gradient is exact, and costs two or three values whatever the number of coefficients."
-    yield heading("Log-likelihood and gradient", text, *BY_WAY)
-    yield from way_rows(times["gradient"])
-    text = (
-        "At the estimates: numpy by second differences, the library by differences of its gradient."
-    )
-    yield heading("Covariance", text, *BY_WAY)
-    yield from way_rows(times["covariance"])
-    text = (
-        'From a model to estimates with their covariance. "not run": the rival would take minutes.'
-    )
-    yield heading("A whole fit", text, *BY_WAY)
-    yield from way_rows(times["fit"])
-    text = (
-        "Simulate, fit, covariance: milliseconds a survey. The rival fits surveys that the library "
-        "simulates. The two processes run already; to start them takes some seconds."
-    )
-    yield heading(
-        "A simulation study", text, "problem", "surveys", "numpy, loop", "library, loop",
-        "library, 2 processes", "numpy / loop", "loop / 2 processes",
-    )  # fmt: skip
+    for measure, (title, text) in BY_WAY_TEXTS.items():
+        yield heading(title, text, *BY_WAY)
+        yield from way_rows(times[measure])
+    yield heading("A simulation study", STUDIES, *STUDY)
     yield from studies.rows()
-    text = (
-        f"From {distances.N_CAMERAS} cameras to all cells; with the derivative of all distances to "
-        "all frictions."
-    )
-    yield heading(
-        "Least-cost distances", text, "graph", "neighbours", "scipy", "1 thread", "2 threads",
-        "and derivatives, 1 thread", "2 threads", "scipy / 1 thread",
-    )  # fmt: skip
+    yield heading("Least-cost distances", DISTANCES, *DISTANCE)
     yield from distances.rows()
-    text = (
-        "Log-likelihood and gradient on one thread, by the kernels for grids and half-normal hazards "
-        "and by the general ones, which every other detection function uses."
-    )
-    yield heading("Kernels for grids", text, "problem", "general", "for grids", "ratio")
+    yield heading("Kernels for grids", GRIDS, "problem", "general", "for grids", "ratio")
     yield from grid_rows()
-    text = (
-        "Largest memory, MB, above what Python, the libraries and the compiled kernels take, with "
-        "the data, each problem in a process of its own; and what a single array of animals x "
-        "points x traps would take."
-    )
-    yield heading(
-        "Memory", text, "problem", "numpy, value", "log-likelihood and gradient", "whole fit",
-        "animals x points x traps",
-    )  # fmt: skip
+    yield heading("Memory", MEMORY, *MEMORY_OF)
     yield from memory.rows(memories)
-    text = (
-        "2,000 cameras on 2 million km², one connected array or 50 surveys, D ~ rugged; all "
-        "threads. Peak of memory of the whole process, libraries included. Up to 10,000 points the "
-        "general kernels must give the same answer."
-    )
-    yield heading(
-        "A whole range", text, "cameras", "mask points", "animals", "mask, surveys and model, s",
-        "log-likelihood and gradient, ms", "fit with covariance, s", "peak, GB",
-    )  # fmt: skip
+    yield heading("A whole range", RANGE, *RANGE_OF)
     yield from (range_wide.row(one) for one in whole_range)
     yield from limit.section()
 
 
 def readme_table(times, whole_range, memories):
     """The short table, and a sentence on a whole range."""
+    both = "NumPy, {0} | secr_nea, {0} | ratio"
     yield (
-        "| simulated survey | cameras x points | log-likelihood and gradient: NumPy, ms | secr_nea, ms "
-        "| ratio | whole fit: NumPy, s | secr_nea, s | ratio | memory, MB |"
+        f"| simulated survey | cameras x points | log-likelihood, gradient: {both.format('ms')} "
+        f"| whole fit: {both.format('s')} | memory, MB |"
     )
-    yield "|---|---:|---:|---:|---:|---:|---:|---:|---:|"
+    yield "|---|" + 8 * "---:|"
     for name in IN_README:
         p = problem(name)
         (plain, _, own), (plain_fit, _, own_fit) = times["gradient"][name], times["fit"][name]
@@ -211,21 +221,19 @@ def readme_table(times, whole_range, memories):
             f"| {ways.milliseconds(own)} | {plain / own:.1f} | {plain_fit:.2f} | {own_fit:.2f} "
             f"| {plain_fit / own_fit:.1f} | {memories[name]['fit']:.0f} |"
         )
-    last = next(
-        one for one in whole_range if one["points"] == max(r["points"] for r in whole_range)
-    )
+    last = max(whole_range, key=lambda one: one["points"])
     yield (
-        f"\nA whole range, {last['points']:,} mask points, 2,000 cameras and {last['animals']} animals: "
-        f"log-likelihood and gradient {last['gradient']:.2g} s, whole fit {last['fit']:.0f} s, "
-        f"{last['peak']:.2f} GB in all."
+        f"\nA whole range of {last['points']:,} mask points, 2,000 cameras and {last['animals']} "
+        f"animals: log-likelihood and gradient {last['gradient']:.2g} s, whole fit "
+        f"{last['fit']:.0f} s, {last['peak']:.2f} GB in all."
     )
 
 
 def with_table(text, table):
     """README with another table between its markers."""
     begin, end = "<!-- benchmarks -->", "<!-- /benchmarks -->"
-    assert begin in text and end in text, f"README.md needs the markers {begin} and {end}"
     pattern = re.compile(f"{begin}.*?{end}", re.DOTALL)
+    assert pattern.search(text), f"README.md needs the markers {begin} and {end}"
     return pattern.sub(lambda _: f"{begin}\n{table}\n{end}", text)
 
 

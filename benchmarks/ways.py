@@ -174,8 +174,9 @@ def seconds(functions, repetitions, quickest=0.0, clock=time.perf_counter):
     """Times of each (way, function), interleaved so that all meet the same disturbances.
 
     Returns an array (n_functions, repetitions). A function is called again within one repetition
-    until ``quickest`` seconds have passed. A single repetition is for what has been called before. With ``clock=time.process_time`` the times are of the
-    processor, which other programs on the machine disturb less; only for ways on one thread.
+    until ``quickest`` seconds have passed. A single repetition is for what has been called before.
+    With ``clock=time.process_time`` the times are of the processor, which other programs on the
+    machine disturb less; only for ways on one thread.
     """
     out = np.empty((len(functions), repetitions))
     if repetitions > 1:
