@@ -17,7 +17,10 @@ SELF = Path("/proc/self")
 
 
 def peak():
-    """Largest resident memory since the last call, MB; then it is forgotten."""
+    """Largest resident memory since the last call, MB; then it is forgotten.
+
+    The `ru_maxrss` of a process would begin at that of the process that started it.
+    """
     lines = (SELF / "status").read_text(encoding="utf-8").splitlines()
     kilobytes = next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
     (SELF / "clear_refs").write_text("5", encoding="utf-8")

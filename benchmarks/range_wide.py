@@ -72,8 +72,7 @@ def captures_of(sn, rng, homes, traps):
 
 def measure(n_points, array):
     """Seconds of each step, on all threads, and the peak of memory in GB."""
-    import resource
-
+    import memory
     import ways
 
     import secr_nea as sn
@@ -98,7 +97,7 @@ def measure(n_points, array):
         "build": built,
         "gradient": float(gradient),
         "fit": fit,
-        "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0**2,
+        "peak": memory.peak() / 1024.0,
     }
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import resource
-
 import distances
+import memory
 import numpy as np
 import pytest
 import ways
@@ -60,7 +59,8 @@ def test_a_million_cells_and_a_hundred_sources(benchmark):
     every_fourth = np.arange(n) % 4 == 0
     targets = np.flatnonzero((every_fourth[:, None] & every_fourth).ravel())
     network = Network.of(MaskGraph.of(fine, 8), friction, 0)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    memory.peak()
+    before = memory.peak()
 
     def run():
         paths = Paths.of(network, sources, targets)
@@ -70,5 +70,5 @@ def test_a_million_cells_and_a_hundred_sources(benchmark):
     assert not paths.trees
     assert np.isfinite(gradient).all()
     # distances and their derivatives, and the work of a few sources at a time
-    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024.0
+    grown = (memory.peak() - before) * 1024.0**2
     assert grown < 4.0 * paths.distance.nbytes + 500e6

@@ -37,8 +37,12 @@ def run_patches(
     """
     used = [(b, given) for b, given in enumerate(situations) if given is not None]
     threads = get_threads()
-    cost = [given.cost for _, given in used] if threads > 1 else []
-    if times_value * sum(float(part.sum()) for part in cost) <= _THREAD_NANOSECONDS:
+    least = _THREAD_NANOSECONDS / times_value
+    cost: list[FloatArray] = []
+    # The bound spares small surveys the sum over what is near each patch.
+    if threads > 1 and sum(given.most_cost for _, given in used) > least:
+        cost = [given.cost for _, given in used]
+    if sum(float(part.sum()) for part in cost) <= least:
         for b, given in used:
             run(b, given, 0, len(given.given.patches.width))
         return

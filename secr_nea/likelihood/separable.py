@@ -56,6 +56,10 @@ class Separable:
         Largest number of entries, repeats counted, on which one probability rests.
     shape_cost : float64 array, shape (G,)
         About how many nanoseconds a shape takes at each cell near it.
+    most_shape_cost : float
+        The largest of them.
+    most_cells : int
+        Cells of the largest patch.
     """
 
     patches: Patches
@@ -73,6 +77,8 @@ class Separable:
     anchor_patch: IntArray
     most_terms: float
     shape_cost: FloatArray
+    most_shape_cost: float
+    most_cells: int
 
 
 def separable_of(block: Block) -> Separable | None:
@@ -105,6 +111,9 @@ def separable_of(block: Block) -> Separable | None:
     n_rows = n_patterns + n_terms
     entries, source = np.unique(shape.reshape(-1) * n_rows + row, return_inverse=True)
     anchor = anchors(block, xy)
+    shape_cost = sum_by_row(
+        entries // n_rows, np.where(entries % n_rows < n_patterns, _ENTRY, _TERM), len(first)
+    )
     return Separable(
         patches=patches,
         column_xy=np.ascontiguousarray(xy),
@@ -120,9 +129,9 @@ def separable_of(block: Block) -> Separable | None:
         anchor=anchor,
         anchor_patch=patch_of(patches, anchor),
         most_terms=most_terms(block),
-        shape_cost=sum_by_row(
-            entries // n_rows, np.where(entries % n_rows < n_patterns, _ENTRY, _TERM), len(first)
-        ),
+        shape_cost=shape_cost,
+        most_shape_cost=float(shape_cost.max(initial=0.0)),
+        most_cells=int((patches.width * patches.height).max()),
     )
 
 
@@ -184,6 +193,14 @@ class Situation:
     animals: Animals
     near_animals: Near
     log_weight: FloatArray
+
+    @property
+    def most_cost(self) -> float:
+        """What the cost of all patches together cannot exceed, nanoseconds; takes no time."""
+        given = self.given
+        an_animal = _ANIMAL_ALONE if given.rows.n_terms else _ANIMAL
+        a_cell = _CELL * len(given.patches.width) + an_animal * len(self.near_animals.item)
+        return (a_cell + given.most_shape_cost * len(self.near.item)) * given.most_cells
 
     @cached_property
     def cost(self) -> FloatArray:
