@@ -328,8 +328,12 @@ def test_a_polygon_that_costs_counts_the_metres_within():
     "barriers, options, words",
     [
         (shapely.Point(0, 0), {}, "must be lines .* or polygons .*; got Point"),
-        (river(), {"crossing_cost": -1.0}, "cannot make the way shorter"),
-        (river(), {"polygon_friction": 0.5}, "cannot make the way shorter"),
+        (river(), {"crossing_cost": -1.0}, "crossing_cost must be a number of 0 or more; got -1"),
+        (river(), {"crossing_cost": "5 km"}, "crossing_cost must be a number .* got '5 km'"),
+        (river(), {"polygon_friction": 0.5}, "polygon_friction must be a number of 1 or more"),
+        (None, {"crossing_cost": 500.0}, "give barriers= too"),
+        (None, {"snap_within": -5.0}, "snap_within must be a number of 0 or more; got -5"),
+        (shapely.LineString([(0, 0), (np.inf, 1)]), {}, "barriers has coordinates that are miss"),
         ("nowhere.gpkg", {}, "there is no file 'nowhere.gpkg'"),
     ],
 )
@@ -337,6 +341,32 @@ def test_barriers_that_cannot_be(barriers, options, words):
     mask, traps, _ = landscape()
     with pytest.raises(sn.DataError, match=words):
         sn.LeastCost(barriers=barriers, **options).ground(traps, mask, "r")
+
+
+@pytest.mark.filterwarnings("error::secr_nea.SecrWarning")
+def test_barriers_that_touch_nothing_are_told():
+    mask, traps, _ = landscape()
+    with pytest.warns(sn.SecrWarning, match="No barrier comes near the cells"):
+        far = shapely.LineString([(9e6, 0.0), (9e6, 1e4)])
+        sn.LeastCost(barriers=far).ground(traps, mask, "r")
+    sn.LeastCost(barriers=river()).ground(traps, mask, "r")
+
+
+def test_friction_of_another_length_is_refused_before_it_is_read():
+    mask, traps, _ = landscape()
+    for metric in (sn.LeastCost(), sn.CommuteDistance()):
+        with pytest.raises(sn.DataError, match=r"each of the .* cells .* got shape \(5,\)"):
+            metric.ground(traps, mask, "r").measure((np.ones(5),))
+    with pytest.raises(sn.DataError, match=r"got shape \(5,\)"):
+        sn.design.MetricDistance(sn.LeastCost(), mask, np.ones(5))
+    with pytest.raises(sn.ModelError, match="fitted_distances"):
+        sn.design.MetricDistance(sn.AnisotropicDistance(), mask)
+
+
+def test_a_graph_that_is_no_mask_is_refused():
+    mask, traps, _ = landscape()
+    with pytest.raises(sn.ModelError, match="graph must be a HabitatMask .* got ndarray"):
+        sn.LeastCost(graph=mask.xy).ground(traps, mask, "r")
 
 
 # --- resistance ----------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from secr_nea import _checks
 from secr_nea._typing import FloatArray, IntArray
 from secr_nea.distances.graph import MaskGraph
 from secr_nea.errors import DataError
@@ -35,16 +36,10 @@ def with_barriers(
     Raises
     ------
     DataError, CRSError
-        If the barriers cannot be read, are neither lines nor polygons, or a cost is below what
-        there is without them.
+        If the barriers cannot be read, or are neither lines nor polygons.
     """
     import shapely
 
-    if not crossing_cost >= 0.0 or not polygon_friction >= 1.0:
-        raise DataError(
-            "A barrier cannot make the way shorter: crossing_cost (metres) must be 0 or more and "
-            f"polygon_friction 1 or more; got {crossing_cost:g} and {polygon_friction:g}."
-        )
     shapes = layer_shapes(barriers, graph.cells.crs, "barriers", "lines or polygons")
     parts = shapely.get_parts(shapes)
     dimension = shapely.get_dimensions(parts)
@@ -54,6 +49,12 @@ def with_barriers(
             f"{', '.join(sorted({part.geom_type for part in parts})) or 'nothing'}."
         )
     u, k, steps = _steps_near(graph, shapely.union_all(parts))
+    if not len(u):
+        _checks.warn(
+            "No barrier comes near the cells over which distances are measured, so barriers= "
+            "changes nothing. Check the coordinates of the layer and its CRS.",
+            stacklevel=2,
+        )
     added = np.zeros(len(u))
     lines, areas = parts[dimension == 1], parts[dimension == 2]
     if len(lines):

@@ -54,6 +54,15 @@ class FrictionMetric(Metric):
                 f"{_checks.did_you_mean(str(self.average), AVERAGES)}; choose one of "
                 f"{', '.join(AVERAGES)}."
             )
+        least = {"crossing_cost": 0.0, "polygon_friction": 1.0, "snap_within": 0.0}
+        for name, lowest in least.items():
+            value = getattr(self, name)
+            if isinstance(value, bool | str) or not value >= lowest:
+                raise DataError(f"{name} must be a number of {lowest:g} or more; got {value!r}.")
+        if self.barriers is None and min(self.crossing_cost, self.polygon_friction) < math.inf:
+            raise DataError(
+                "crossing_cost and polygon_friction say what barriers cost; give barriers= too."
+            )
 
     def parameter_names(self, given: set[str]) -> tuple[str, ...]:
         """``noneuc`` where it has a formula; see `Metric.parameter_names`."""
@@ -140,6 +149,11 @@ def cells_of(
             )
         graph = graph[survey]
     cells = mask if graph is None else graph
+    if not isinstance(cells, HabitatMask):
+        raise ModelError(
+            "graph must be a HabitatMask (or a mapping of survey name to HabitatMask) whose cells "
+            f"the ways lead over; got {type(cells).__name__}."
+        )
     if cells.crs is not None and mask.crs is not None and cells.crs != mask.crs:
         raise ModelError(
             f"The graph of distances is in {cells.crs.name}, the mask of {survey!r} in "
@@ -176,7 +190,15 @@ class CellGround(Ground):
 
     def friction(self, values: Values) -> FloatArray:
         """Friction of the cells, (n_cells,): what was given, or 1."""
-        return values[0] if values else np.ones(self.graph.n_cells)
+        n = self.graph.n_cells
+        friction = values[0] if values else np.ones(n)
+        if friction.shape != (n,):
+            # compiled code does not look whether it reads beyond the end
+            raise DataError(
+                f"friction must hold one number for each of the {n:,} cells of the distance; got "
+                f"shape {friction.shape}."
+            )
+        return friction
 
     def targets(self, xy: FloatArray | None, beyond: bool) -> tuple[IntArray, FloatArray | None]:
         """Cell of each place, and how far beyond it the place is (None: all are inside)."""
