@@ -346,8 +346,8 @@ def test_barriers_that_cannot_be(barriers, options, words):
 @pytest.mark.filterwarnings("error::secr_nea.SecrWarning")
 def test_barriers_that_touch_nothing_are_told():
     mask, traps, _ = landscape()
+    far = shapely.LineString([(9e6, 0.0), (9e6, 1e4)])
     with pytest.warns(sn.SecrWarning, match="No barrier comes near the cells"):
-        far = shapely.LineString([(9e6, 0.0), (9e6, 1e4)])
         sn.LeastCost(barriers=far).ground(traps, mask, "r")
     sn.LeastCost(barriers=river()).ground(traps, mask, "r")
 

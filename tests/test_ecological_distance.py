@@ -583,6 +583,129 @@ def test_a_given_matrix_is_not_guessed_elsewhere():
         fit.abundance(mask=moved)
 
 
+# --- where animals walk --------------------------------------------------------------------------
+
+
+@cache
+def tiny(name="tiny"):
+    """42 cells with a covariate, two traps, two animals of different sex."""
+    column, row = np.meshgrid(np.arange(7), np.arange(6))
+    xy = np.column_stack([column.ravel(), row.ravel()]) * 1000.0 + 500.0
+    z = np.random.default_rng(3).normal(size=len(xy))
+    mask = sn.HabitatMask(xy, spacing=1000.0, covariates={"z": z})
+    traps = sn.TrapArray([[1500.0, 1500.0], [4500.0, 3500.0]])
+    captures = sn.CaptureHistory(traps, animal=[0, 0, 1], occasion=[0, 0, 0], trap=[0, 1, 1])
+    return sn.Survey(captures.with_covariates(sex=["F", "M"]), mask, name=name)
+
+
+def estimate_at(surveys, options, **values):
+    """An estimate at given coefficients; nothing is maximised."""
+    model = sn.Model(surveys, **{"D": "~ z", **options})
+    values = {"D": 8.0, "lambda0": 0.1, "sigma": 2500.0, "D__z": 0.3, **values}
+    if "noneuc" in options:
+        values["noneuc__z"] = 0.5
+    beta = coefficients_at(model, **values)
+    return dataclasses.replace(friction_fit(), model=model, coefficients=beta)
+
+
+def least_costs(z, friction=0.5):
+    """Distances between all cells by scipy, eight neighbours."""
+    mask = tiny().mask
+    return naive.least_cost_distances(
+        mask.xy, mask.xy, np.exp(friction * z), spacing=mask.spacing, directions=8
+    )
+
+
+def resistances(z):
+    """Resistances between all cells by the pseudo-inverse."""
+    xy, friction = tiny().mask.xy, np.exp(0.5 * z)
+    apart = np.abs(xy[:, None] - xy[None]).max(axis=2)
+    cost = np.hypot(*(xy[:, None] - xy[None]).transpose(2, 0, 1))
+    cost *= 0.5 * (friction[:, None] + friction[None])
+    conductance = np.where((apart > 0.0) & (apart < 1100.0), 1.0 / np.maximum(cost, 1.0), 0.0)
+    inverse = np.linalg.pinv(np.diag(conductance.sum(axis=0)) - conductance)
+    own = np.diag(inverse)
+    return own[:, None] + own[None] - 2.0 * inverse
+
+
+def stretched(_):
+    """Distances with ranges that are longer from west to east."""
+    apart = tiny().mask.xy[:, None] - tiny().mask.xy[None]
+    return np.hypot(apart[..., 0] * np.exp(-0.2), apart[..., 1] * np.exp(0.2))
+
+
+USES = {
+    "least cost": (
+        {"noneuc": "~ z", "distance": sn.LeastCost(neighbors=8)},
+        {},
+        least_costs,
+    ),
+    "resistance": ({"noneuc": "~ z", "distance": sn.CommuteDistance()}, {}, resistances),
+    "anisotropic": (
+        {"distance": sn.AnisotropicDistance()},
+        {"stretch_east__Intercept": 0.4},
+        stretched,
+    ),
+}
+
+
+@pytest.mark.parametrize("which", USES)
+def test_expected_use_is_that_of_the_metric(which):
+    options, values, between = USES[which]
+    survey = tiny()
+    z = survey.mask.covariates["z"].to_numpy()
+    estimate = estimate_at(survey, options, **values)
+    kernel = np.exp(-(between(z) ** 2) / (2.0 * 2500.0**2))
+    kernel /= kernel.sum(axis=1, keepdims=True)
+    everyone = survey.mask.to_xarray(8.0 * np.exp(0.3 * z) @ kernel)
+    np.testing.assert_allclose(sn.inference.expected_use(estimate), everyone, rtol=1e-9)
+    centre = sn.inference.activity_center(estimate, survey.captures.animal_ids[0])
+    weight = np.array([float(centre.sel(x=x, y=y)) for x, y in survey.mask.xy])
+    own = sn.inference.expected_use(estimate, animal=survey.captures.animal_ids[0])
+    np.testing.assert_allclose(own, survey.mask.to_xarray(weight @ kernel), rtol=1e-9)
+
+
+def test_expected_use_of_given_distances_is_refused():
+    survey = tiny()
+    given = sn.GivenDistance(naive.distances(survey.traps.xy, survey.mask.xy))
+    with pytest.raises(sn.ModelError, match="lead from traps to mask points"):
+        sn.inference.expected_use(estimate_at(survey, {"distance": given}))
+
+
+def test_connectivity_has_the_sigma_of_its_survey_and_group():
+    wide = {"noneuc": "~ z", "distance": sn.LeastCost(neighbors=8)}
+    alone = {
+        s: sn.inference.connectivity(estimate_at(tiny(), wide, sigma=s)) for s in (1000.0, 3000.0)
+    }
+    step = float(np.log(3.0))
+    pair = estimate_at(
+        [tiny("first"), tiny("second")],
+        {**wide, "sigma": "~ session"},
+        sigma=1000.0,
+        **{"sigma__session[T.second]": step},
+    )
+    sexes = estimate_at(
+        tiny(),
+        {**wide, "D": "~ z + sex", "sigma": "~ sex", "groups": "sex"},
+        sigma=1000.0,
+        **{"sigma__sex[T.M]": step},
+    )
+    for found, sigma in (
+        (sn.inference.connectivity(pair, survey="first"), 1000.0),
+        (sn.inference.connectivity(pair, survey="second"), 3000.0),
+        (sn.inference.connectivity(sexes, group="F"), 1000.0),
+        (sn.inference.connectivity(sexes, group="M"), 3000.0),
+    ):
+        np.testing.assert_allclose(found["potential"], alone[sigma]["potential"], rtol=1e-7)
+
+
+def test_density_weighted_connectivity_is_the_expected_use():
+    estimate = friction_fit()
+    use = sn.inference.expected_use(estimate)
+    cell = estimate.model.surveys[0].mask.cell_area / 100.0
+    np.testing.assert_allclose(connected()["density_weighted"], use * cell, rtol=1e-9)
+
+
 # --- connectivity --------------------------------------------------------------------------------
 
 
@@ -606,15 +729,10 @@ def test_connectivity_adds_up():
 
 def test_the_corridor_is_the_sum_over_all_ways():
     """Twin: every pair of cells, its way walked step by step."""
-    column, row = np.meshgrid(np.arange(7), np.arange(6))
-    xy = np.column_stack([column.ravel(), row.ravel()]) * 1000.0 + 500.0
-    z = np.random.default_rng(3).normal(size=len(xy))
-    mask = sn.HabitatMask(xy, spacing=1000.0, covariates={"z": z})
-    traps = sn.TrapArray([[1500.0, 1500.0], [4500.0, 3500.0]])
-    captures = sn.CaptureHistory(traps, animal=[0, 0], occasion=[0, 0], trap=[0, 1])
-    model = sn.Model(sn.Survey(captures, mask, name="tiny"), D="~ z", noneuc="~ z")
-    beta = coefficients_at(model, D=8.0, lambda0=0.1, sigma=2500.0, noneuc__z=0.5, D__z=0.3)
-    estimate = dataclasses.replace(friction_fit(), model=model, coefficients=beta)
+    mask = tiny().mask
+    xy, z = mask.xy, mask.covariates["z"].to_numpy()
+    estimate = estimate_at(tiny(), {"noneuc": "~ z"})
+    model = estimate.model
     found = sn.inference.connectivity(estimate)
     animals = 8.0 * np.exp(0.3 * z) / 100.0
     network = model.metric_design.grounds[0].network((np.exp(0.5 * z),))

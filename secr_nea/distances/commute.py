@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -92,6 +93,16 @@ class CommuteGround(CellGround):
             return (d_log / values[0],)
 
         return Measured(distance**2, pull_back)
+
+    def between(self, values: Values, reach: float = np.inf) -> Callable[[IntArray], FloatArray]:
+        """Distances between mask points; see `Ground.between`."""
+        circuit = Circuit.of(self.graph, self.friction(values), self.average)
+
+        def of(points: IntArray) -> FloatArray:
+            sources = self.points[points]
+            return circuit.resistance(circuit.columns(sources), sources, self.points)
+
+        return of
 
 
 @dataclass(frozen=True, eq=False)

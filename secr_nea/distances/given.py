@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -11,7 +11,7 @@ import pandas as pd
 from scipy import stats
 
 from secr_nea import _checks
-from secr_nea._typing import FloatArray
+from secr_nea._typing import FloatArray, IntArray
 from secr_nea.distances.friction import refuse_parameters
 from secr_nea.distances.metric import Ground, Measured, Metric, Values
 from secr_nea.errors import DataError, ModelError
@@ -165,6 +165,14 @@ class GivenGround(Ground):
             )
         distance = self.distance[:, nearest] + np.where(inside, 0.0, away)
         return Measured(distance**2, lambda d_squared: ())
+
+    def between(self, values: Values, reach: float = np.inf) -> Callable[[IntArray], FloatArray]:
+        """Unknown: the matrix is from traps to mask points."""
+        raise ModelError(
+            f"The given distances of {self.survey!r} lead from traps to mask points; where animals "
+            "go from their activity centres needs distances between mask points. Fit with "
+            "LeastCost() (barriers and graph= as needed) for that."
+        )
 
     def has_way(self, trap: int, other: int) -> bool:
         """Whether some mask point can be reached from both traps."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -143,3 +144,12 @@ class LeastCostGround(CellGround):
             return (d_log / values[0],)
 
         return Measured(distance**2, pull_back)
+
+    def between(self, values: Values, reach: float = math.inf) -> Callable[[IntArray], FloatArray]:
+        """Distances between mask points; see `Ground.between`."""
+        network = replace(self.network(values), limit=min(self.limit, reach))
+
+        def of(points: IntArray) -> FloatArray:
+            return Paths.of(network, self.points[points], self.points, keep=False).distance
+
+        return of

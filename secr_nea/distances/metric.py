@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from secr_nea._typing import FloatArray
+from secr_nea._typing import FloatArray, IntArray
 from secr_nea.mask import HabitatMask
 from secr_nea.traps import TrapArray
 
@@ -80,6 +80,28 @@ class Ground(ABC):
         ------
         ModelError
             If a distance cannot be had at a place; there is no silent return to straight lines.
+        """
+
+    @abstractmethod
+    def between(self, values: Values, reach: float = np.inf) -> Callable[[IntArray], FloatArray]:
+        """Distances between mask points, such as from activity centres to where animals walk.
+
+        Parameters
+        ----------
+        values : tuple of float64 arrays
+            As for `measure`.
+        reach : float, metres
+            What is farther may be left out (infinite).
+
+        Returns
+        -------
+        callable
+            From mask points, (n,), to their distances to all mask points, (n, n_points), metres.
+
+        Raises
+        ------
+        ModelError
+            If only distances from traps are known.
         """
 
     def has_way(self, trap: int, other: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from secr_nea.errors import DataError, ModelError
 from secr_nea.estimate import Estimate
 from secr_nea.inference.density import point_density
 from secr_nea.inference.detectability import population_index, survey_index
-from secr_nea.inference.mask_check import metric_sigma
+from secr_nea.inference.expected_use import Kernel
 from secr_nea.mask import HabitatMask
 from secr_nea.mask_builders import inside, polygon_geometry
 from secr_nea.units import animals_per_cell
@@ -34,8 +35,8 @@ def connectivity(
     """Potential and density-weighted connectivity, and the corridors of the expected movement.
 
     An animal with its centre in cell s is in cell g with a chance in proportion to the fitted
-    detection function at the least-cost distance of s and g. Its way from its centre to g is the
-    cheapest one.
+    hazard of detection at the least-cost distance of s and g, averaged over traps (by effort) and
+    classes as for `expected_use`. Its way from its centre to g is the cheapest one.
 
     Parameters
     ----------
@@ -85,7 +86,8 @@ def connectivity(
     p = population_index(estimate, survey, group)
     mask = estimate.model.surveys[b].mask
     animals = animals_per_cell(point_density(estimate, p).value, mask.cell_area)
-    sums = _sums(estimate, network, ground.points, animals)
+    kernel = Kernel.of(estimate, b, group)
+    sums = _sums(network, ground.points, animals, kernel)
     cells = ground.graph.cells
     words = {
         "potential": ("use by one animal in every cell", "1"),
@@ -119,14 +121,10 @@ def _network(estimate: Estimate, survey: str | None) -> tuple[int, LeastCostGrou
     return b, ground, ground.network(design.values(estimate.coefficients, b))
 
 
-def _sums(
-    estimate: Estimate, network: Network, points: IntArray, animals: FloatArray
-) -> FloatArray:
+def _sums(network: Network, points: IntArray, animals: FloatArray, kernel: Kernel) -> FloatArray:
     """The three surfaces, (3, n_cells), summed over the mask points."""
-    model = estimate.model
-    reach = 1.5 * model.detection.shape.reach * metric_sigma(estimate)
-    limited = Network(network.graph, network.friction, network.average, reach, network.cost)
-    values = [np.atleast_2d(v.mean()) for v in model.detection_values(estimate.coefficients)[1:]]
+    limited = replace(network, limit=min(network.limit, kernel.reach))
+    limited.buckets  # noqa: B018  (once, before the threads ask for it)
     edges = np.linspace(0, len(points), _PARTS + 1).astype(int)
     sums = np.zeros((_PARTS, 3, network.n_cells))
 
@@ -134,10 +132,7 @@ def _sums(
         for t in parts:
             for m in range(edges[t], edges[t + 1]):
                 distance, parent = limited.tree(int(points[m]))
-                with np.errstate(over="ignore", invalid="ignore"):
-                    log_use = model.detection.shape.log_value(distance[None] ** 2, *values)[0]
-                use = np.where(np.isfinite(distance), np.exp(log_use), 0.0)
-                use /= use.sum()
+                use = kernel.shares(np.array([m]), distance[None] ** 2)[0]
                 sums[t, 0] += use
                 use *= animals[m]
                 sums[t, 1] += use
