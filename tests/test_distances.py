@@ -519,6 +519,21 @@ def test_given_distances_are_taken_as_they_are():
         ground.measure((), np.array([[500.0, 500.0], [-5000.0, 0.0]]))
 
 
+def test_rows_in_another_order_are_refused():
+    """Even two that changed places; but a coarse raster and a trap off the mask are no mistake."""
+    column, row = np.meshgrid(np.arange(30), np.arange(20))
+    xy = np.column_stack([column.ravel(), row.ravel()]) * 1000.0 + 500.0
+    mask = sn.HabitatMask(xy[xy[:, 0] > 6000.0], spacing=1000.0)
+    traps = sn.TrapArray([[1500.0, 10_500.0], [7500.0, 10_500.0], [15_500.0, 5500.0]])
+    matrix = straight(mask, traps)
+    sn.GivenDistance(matrix).ground(traps, mask, "r")
+    coarse = np.floor(matrix / 6000.0) * 6000.0
+    sn.GivenDistance(coarse).ground(traps, mask, "r")
+    for order in ([0, 2, 1], [1, 2, 0]):
+        with pytest.raises(sn.DataError, match="rows or columns are in another order"):
+            sn.GivenDistance(matrix[order]).ground(traps, mask, "r")
+
+
 def test_a_table_of_distances_is_put_in_order():
     mask, traps, _ = landscape()
     matrix = straight(mask, traps)

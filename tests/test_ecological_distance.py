@@ -706,6 +706,41 @@ def test_density_weighted_connectivity_is_the_expected_use():
     np.testing.assert_allclose(connected()["density_weighted"], use * cell, rtol=1e-9)
 
 
+def test_a_range_is_no_circle_with_friction():
+    with pytest.raises(sn.ModelError, match="a range is no circle"):
+        sn.inference.range_area(friction_fit())
+    turned = estimate_at(tiny(), {"distance": sn.AnisotropicDistance()})
+    area = sn.inference.range_area(turned)["area_km2"].iloc[0]
+    assert area == pytest.approx(-2.0 * np.log(0.05) * np.pi * 2.5**2, rel=1e-5)
+
+
+def test_resistances_are_not_taken_for_lengths():
+    """Sigma is far below the resistance of a step, so that no cell would be fine enough."""
+    options = {"noneuc": "~ z", "distance": sn.CommuteDistance()}
+    estimate = estimate_at(tiny(), options, sigma=150.0)
+    checked = sn.inference.check_mask(estimate).iloc[0]
+    assert np.isnan(checked["spacing_in_sigma"])
+    assert not [d for d in sn.inference.doubts(estimate) if "m apart" in d]
+    assert typical_sigma(estimate) >= 1000.0
+    units = sn.inference.real_parameters(estimate).set_index("parameter")["unit"]
+    assert units["sigma"] == "of resistance"
+
+
+def test_a_limit_that_cuts_ranges_is_told():
+    wide, narrow = (
+        estimate_at(tiny(), {"noneuc": "~ z", "distance": sn.LeastCost(limit=limit)})
+        for limit in (12_000.0, 6000.0)
+    )
+    assert not [d for d in sn.inference.doubts(wide) if "limit=" in d]
+    assert [d for d in sn.inference.doubts(narrow) if "6,000 m were not looked for" in d]
+    with pytest.raises(sn.ModelError, match="no way. Ways end at limit=1500 m"):
+        sn.Model(tiny(), distance=sn.LeastCost(limit=1500.0))
+    matrix = naive.distances(tiny().traps.xy, tiny().mask.xy)
+    apart = sn.GivenDistance(np.where(matrix < 1500.0, matrix, np.inf))
+    with pytest.raises(sn.ModelError, match="no way. Infinite in the matrix"):
+        sn.Model(tiny(), distance=apart)
+
+
 # --- connectivity --------------------------------------------------------------------------------
 
 
@@ -780,6 +815,16 @@ def test_the_cheapest_way_between_two_areas():
     assert there["cost"] <= least + 1e-9
     with pytest.raises(sn.DataError, match="begin holds no cell"):
         sn.inference.least_cost_path(fit, shapely.box(0, 0, 1, 1), right)
+    with pytest.raises(sn.DataError, match="The two areas overlap"):
+        sn.inference.least_cost_path(fit, left, left)
+
+
+def test_a_map_of_connectivity_says_what_it_needs():
+    with pytest.raises(sn.DataError, match="surfaces must come from .* got FitResult"):
+        sn.plot.connectivity(friction_fit())
+    with pytest.raises(sn.DataError, match="path must be a GeoDataFrame of lines"):
+        sn.plot.connectivity(connected(), path="way.gpkg")
+    plt.close("all")
 
 
 # --- long, narrow arrays -------------------------------------------------------------------------

@@ -38,6 +38,7 @@ class AnisotropicDistance(Metric):
 
     name: ClassVar[str] = "anisotropic distance"
     is_directed: ClassVar[bool] = True
+    keeps_area: ClassVar[bool] = True
 
     def parameter_names(self, given: set[str]) -> tuple[str, ...]:
         """The two components of the stretch."""

@@ -49,6 +49,7 @@ class CommuteDistance(FrictionMetric):
     neighbors: int = 8
 
     name: ClassVar[str] = "resistance"
+    sigma_unit: ClassVar[str] = "of resistance"
 
     def ground(self, traps: TrapArray, mask: HabitatMask, survey: str) -> CommuteGround:
         """Lay the graph over a survey; see `Metric.ground`."""

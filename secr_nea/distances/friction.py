@@ -177,6 +177,12 @@ class CellGround(Ground):
     survey : str
     """
 
+    cure = (
+        "Give LeastCost(graph=...) a mask that joins them (habitat that animals cross without "
+        "living there belongs to the graph), more neighbors, or barriers that can be crossed "
+        "(crossing_cost=...)."
+    )
+
     def __init__(
         self, graph: MaskGraph, sites: IntArray, points: IntArray, average: int, survey: str
     ) -> None:

@@ -22,6 +22,8 @@ from secr_nea.traps import TrapArray
 _UNLIKELY_RATIO = 50.0
 # Rank correlation with straight distances below which rows or columns are in another order.
 _SAME_ORDER = 0.2
+# A trap's nearest point may be so many cells off where distances come from a coarser raster.
+_FAR_CELLS = 3.0
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -90,6 +92,7 @@ def _checked(matrix: Any, traps: TrapArray, mask: HabitatMask, survey: str) -> F
             "(numpy.inf)."
         )
     _check_sense(distance, traps, mask, survey)
+    _check_order(distance, traps, mask, survey)
     fixed: FloatArray = _checks.read_only(distance, np.float64)
     return fixed
 
@@ -131,6 +134,26 @@ def _check_sense(distance: FloatArray, traps: TrapArray, mask: HabitatMask, surv
         )
 
 
+def _check_order(distance: FloatArray, traps: TrapArray, mask: HabitatMask, survey: str) -> None:
+    """Every trap must be near the point that its row says is nearest, and not beside another."""
+    for k, row in enumerate(distance):
+        nearest = row.min()
+        if not np.isfinite(nearest):
+            continue
+        at = mask.xy[row <= nearest * (1.0 + 1e-9)]
+        own = np.hypot(*(at - traps.xy[k]).T).min()
+        to_traps = np.hypot(*(at[:, None] - traps.xy[None]).transpose(2, 0, 1)).min(axis=0)
+        other = int(to_traps.argmin())
+        habitat = np.hypot(*(mask.xy - traps.xy[k]).T).min()
+        if own > habitat + _FAR_CELLS * mask.spacing and to_traps[other] < 0.5 * own:
+            raise DataError(
+                f"The given distances of {survey!r} in the row of trap {traps.ids[k]} are shortest "
+                f"{own:,.0f} m from it, beside {traps.ids[other]}: rows or columns are in another "
+                "order than the traps and the mask points. A DataFrame with trap ids as its index "
+                "orders the rows."
+            )
+
+
 class GivenGround(Ground):
     """Given distances of one survey.
 
@@ -142,6 +165,7 @@ class GivenGround(Ground):
     """
 
     is_for_any_site = False
+    cure = "Infinite in the matrix says that there is none: no mask point is joined to both traps."
 
     def __init__(self, distance: FloatArray, mask: HabitatMask, survey: str) -> None:
         self.distance = distance

@@ -106,6 +106,8 @@ class LeastCostGround(CellGround):
     ) -> None:
         super().__init__(graph, sites, points, average, survey)
         self.limit = limit
+        if not math.isinf(limit):
+            self.cure = f"Ways end at limit={limit:g} m: give a larger one, or none. {self.cure}"
         self._static: Paths | None = None
 
     def network(self, values: Values) -> Network:
@@ -144,6 +146,15 @@ class LeastCostGround(CellGround):
             return (d_log / values[0],)
 
         return Measured(distance**2, pull_back)
+
+    def has_way(self, trap: int, other: int) -> bool:
+        """Whether two traps are joined; with a limit: whether some cell is within it of both."""
+        joined = super().has_way(trap, other)
+        if not joined or math.isinf(self.limit):
+            return joined
+        plain = Network.of(self.graph, np.ones(self.graph.n_cells), self.average, self.limit)
+        both = np.isfinite([plain.tree(int(self.sites[k]))[0] for k in (trap, other)]).all(axis=0)
+        return bool(both.any())
 
     def between(self, values: Values, reach: float = math.inf) -> Callable[[IntArray], FloatArray]:
         """Distances between mask points; see `Ground.between`."""

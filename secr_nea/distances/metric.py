@@ -50,11 +50,14 @@ class Ground(ABC):
         Whether all places of a cell have the distance of its centre.
     is_for_any_site : bool
         Whether other sites than the traps can be measured from.
+    cure : str
+        What to do where there is no way, for messages.
     """
 
     cells: HabitatMask | None = None
     by_cell: bool = True
     is_for_any_site: bool = True
+    cure: str = ""
 
     @abstractmethod
     def measure(
@@ -116,6 +119,10 @@ class Metric(ABC):
     """What the distances are called in tables and on axes."""
     is_directed: ClassVar[bool] = False
     """Whether ranges may be longer in one direction because of the metric itself."""
+    keeps_area: ClassVar[bool] = False
+    """Whether the area within some distance is that of a circle, wherever the centre lies."""
+    sigma_unit: ClassVar[str] = "m"
+    """Unit of sigma; where it is no length, cells cannot be too coarse for it."""
 
     @abstractmethod
     def parameter_names(self, given: set[str]) -> tuple[str, ...]:

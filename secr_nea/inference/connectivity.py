@@ -166,7 +166,7 @@ def least_cost_path(
     Raises
     ------
     DataError
-        If an area holds no cell, or there is no way.
+        If an area holds no cell, the areas overlap, or there is no way.
     ModelError
         If the model has no least-cost distance.
     """
@@ -176,6 +176,8 @@ def least_cost_path(
     _, ground, network = _network(estimate, survey)
     cells = ground.graph.cells
     first, last = (_in_area(cells, a, n) for a, n in ((begin, "begin"), (end, "end")))
+    if (first & last).any():
+        raise DataError("The two areas overlap, so there is no way to look for; give two areas.")
     distance, before = network.nearest_tree(np.flatnonzero(first))
     target = int(np.where(last, distance, np.inf).argmin())
     if not np.isfinite(distance[target]) or not last[target]:
@@ -184,7 +186,7 @@ def least_cost_path(
     while before[way[-1]] >= 0:
         way.append(int(before[way[-1]]))
     xy = cells.xy[way[::-1]]
-    line = shapely.LineString(xy) if len(xy) > 1 else shapely.Point(xy[0])
+    line = shapely.LineString(xy)
     table = {"cost": [float(distance[target])], "length": [float(line.length)]}
     return geopandas.GeoDataFrame(table, geometry=[line], crs=cells.crs)
 
