@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import geopandas
 import naive
 import numpy as np
 import pandas as pd
@@ -329,7 +330,7 @@ def test_a_polygon_that_costs_counts_the_metres_within():
     [
         (shapely.Point(0, 0), {}, "must be lines .* or polygons .*; got Point"),
         (river(), {"crossing_cost": -1.0}, "crossing_cost must be a number of 0 or more; got -1"),
-        (river(), {"crossing_cost": "5 km"}, "crossing_cost must be a number .* got '5 km'"),
+        (river(), {"crossing_cost": "5 km"}, "column of the layer .* got '5 km'"),
         (river(), {"polygon_friction": 0.5}, "polygon_friction must be a number of 1 or more"),
         (None, {"crossing_cost": 500.0}, "give barriers= too"),
         (None, {"snap_within": -5.0}, "snap_within must be a number of 0 or more; got -5"),
@@ -350,6 +351,28 @@ def test_barriers_that_touch_nothing_are_told():
     with pytest.warns(sn.SecrWarning, match="No barrier comes near the cells"):
         sn.LeastCost(barriers=far).ground(traps, mask, "r")
     sn.LeastCost(barriers=river()).ground(traps, mask, "r")
+
+
+def test_each_barrier_may_have_its_own_cost(tmp_path):
+    """A fence that is closed and a river that costs 2 km, in one layer, also from a file."""
+    plain, crs = landscape(12, 1)[0], "EPSG:32646"
+    mask = sn.HabitatMask(plain.xy, spacing=1000.0, crs=crs)
+    west = sn.TrapArray([[500.0, 500.0]], crs=crs)
+    lines = [shapely.LineString([[x, -500.0], [x, 1500.0]]) for x in (3100.0, 8100.0)]
+    layer = geopandas.GeoDataFrame({"cost": [2000.0, np.nan]}, geometry=lines, crs=crs)
+    layer.to_file(tmp_path / "lines.gpkg")
+    length = mask.xy[:, 0] - 500.0
+    wanted = length + np.where(length > 2600.0, 2000.0, 0.0)
+    wanted[mask.xy[:, 0] > 8100.0] = np.inf
+    for barriers in (layer, tmp_path / "lines.gpkg"):
+        metric = sn.LeastCost(barriers=barriers, crossing_cost="cost")
+        np.testing.assert_allclose(metric.ground(west, mask, "r").measure(()).distance[0], wanted)
+    for column, words in (
+        ("price", "the columns are cost, geometry"),
+        ("geometry", "numbers only"),
+    ):
+        with pytest.raises(sn.DataError, match=words):
+            sn.LeastCost(barriers=layer, crossing_cost=column).ground(west, mask, "r")
 
 
 def test_friction_of_another_length_is_refused_before_it_is_read():

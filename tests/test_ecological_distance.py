@@ -21,6 +21,7 @@ from secr_nea.friction_scan import settled
 from secr_nea.inference.doubts import array_extent
 from secr_nea.inference.mask_check import typical_sigma
 from secr_nea.likelihood import likelihood_of
+from secr_nea.report.words import method_paragraph
 from secr_nea.start import metric_starts
 
 CASES = ("ecological_distance_8", "ecological_distance_16")
@@ -217,6 +218,20 @@ def test_options_that_do_not_go_together(options, words):
         options["distance"] = sn.GivenDistance(naive.distances(ridge().traps.xy, ridge().mask.xy))
     with pytest.raises(sn.ModelError, match=words):
         sn.Model(ridge(), **options)
+
+
+def test_words_and_messages_for_those_who_come_from_r():
+    with pytest.raises(sn.ModelError, match="GivenDistance\\(matrix\\)"):
+        sn.Model(tiny(), userdist=np.zeros((2, 42)))
+    with pytest.raises(sn.ModelError, match="the other sign"):
+        sn.Model(tiny(), conductance="~ z")
+    with pytest.raises(sn.FormulaError, match="no columns; name the covariates"):
+        sn.Model(tiny(), noneuc="~ 0")
+    bare = sn.HabitatMask(tiny().mask.xy, spacing=1000.0)
+    with pytest.raises(sn.FormulaError, match="those of the cells of graph="):
+        sn.Model(tiny(), noneuc="~ z", distance=sn.LeastCost(graph=bare))
+    said = method_paragraph(friction_fit(), friction_fit().abundance(), 0.95)
+    assert "measured as least-cost distance (LeastCost(neighbors=8" in said
 
 
 def test_formulas_of_friction():

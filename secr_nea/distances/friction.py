@@ -41,8 +41,8 @@ class FrictionMetric(Metric):
     average: str = "mean_friction"
     graph: HabitatMask | Mapping[str, HabitatMask] | None = None
     barriers: Any = None
-    crossing_cost: float = math.inf
-    polygon_friction: float = math.inf
+    crossing_cost: float | str = math.inf
+    polygon_friction: float | str = math.inf
     snap_within: float = 0.0
 
     def __post_init__(self) -> None:
@@ -57,9 +57,10 @@ class FrictionMetric(Metric):
         least = {"crossing_cost": 0.0, "polygon_friction": 1.0, "snap_within": 0.0}
         for name, lowest in least.items():
             value = getattr(self, name)
-            if isinstance(value, bool | str) or not value >= lowest:
+            if not isinstance(value, str) and not value >= lowest:
                 raise DataError(f"{name} must be a number of {lowest:g} or more; got {value!r}.")
-        if self.barriers is None and min(self.crossing_cost, self.polygon_friction) < math.inf:
+        costs = (self.crossing_cost, self.polygon_friction)
+        if self.barriers is None and costs != (math.inf, math.inf):
             raise DataError(
                 "crossing_cost and polygon_friction say what barriers cost; give barriers= too."
             )

@@ -42,11 +42,12 @@ class LeastCost(FrictionMetric):
         the survey's mask by default. The covariates of ``noneuc`` are those of these cells.
     barriers : vector file, GeoDataFrame or shapely lines and polygons, optional
         What is in the way, whatever the friction.
-    crossing_cost : float, metres
-        What crossing a line of the barriers adds to the way; by default it cannot be crossed.
-    polygon_friction : float
+    crossing_cost : float, metres, or str
+        What crossing a line of the barriers adds to the way; by default it cannot be crossed. Or
+        the column of the layer that says so for each line, missing where it cannot be crossed.
+    polygon_friction : float or str
         Metres of way for a metre within a polygon of the barriers; by default it cannot be
-        entered.
+        entered. Or a column, likewise.
     snap_within : float, metres
         A trap outside the cells moves to the nearest centre if that is at most so far away.
     limit : float, metres, optional
