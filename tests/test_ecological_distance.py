@@ -469,8 +469,8 @@ def beyond_the_river(xy):
     return xy[:, 0] < float(ridge().traps.xy[:, 0].min()) - 2500.0
 
 
-def naive_pdot(fit):
-    """p. at the mask points by the naive distances and a wall put in by hand."""
+def naive_hazard(fit):
+    """Expected detections at each trap of an animal at each mask point: a wall put in by hand."""
     survey, beta = fit.model.surveys[0], fit.coefficients
     friction = np.exp(beta[-1] * survey.mask.covariates["rug_std"].to_numpy())
     inside = ~beyond_the_river(survey.mask.xy)
@@ -484,7 +484,19 @@ def naive_pdot(fit):
     )
     sigma, lambda0 = np.exp(beta[3]), np.exp(beta[2])
     hazard = lambda0 * np.exp(-(distance**2) / (2.0 * sigma**2))
-    return 1.0 - np.exp(-(survey.traps.effort[:, 0] @ hazard))
+    return survey.traps.effort[:, :1] * hazard
+
+
+def naive_pdot(fit):
+    """p. at the mask points."""
+    return 1.0 - np.exp(-naive_hazard(fit).sum(axis=0))
+
+
+def naive_density(fit):
+    """Expected animals of each mask cell."""
+    mask, beta = fit.model.surveys[0].mask, fit.coefficients
+    rugged = mask.covariates["rug_std"].to_numpy()
+    return np.exp(beta[0] + beta[1] * rugged) * mask.cell_area / 100.0
 
 
 def test_detection_probability_is_that_of_the_metric(no_straight_lines):
@@ -568,11 +580,36 @@ def test_everything_else_runs_on_the_metric(no_straight_lines):
     assert len(sn.inference.effective_area_by_buffer(fit, survey=fit.model.surveys[0].name))
     fit.density_surface()
     fit.extrapolation()
+    assert len(fit.goodness_of_fit(n_replicates=19, progress=False).table())
     ax = sn.plot.detection(fit)
     assert ax.get_xlabel() == "Least-cost distance (km)"
     sn.plot.buffer(fit)
     sn.plot.activity_center(fit, fit.model.surveys[0].captures.animal_ids[0])
     plt.close("all")
+
+
+def test_expected_detections_at_each_trap_are_those_of_the_metric(no_straight_lines):
+    fit = walled_fit()
+    hazard, density = naive_hazard(fit), naive_density(fit)
+    np.testing.assert_allclose(fit.residuals()["expected"], hazard @ density, rtol=1e-9)
+
+
+def test_cameras_are_placed_by_the_metric(no_straight_lines):
+    fit = walled_fit()
+    survey, beta = fit.model.surveys[0], fit.coefficients
+    sites = sn.design.Scenario(
+        survey.traps,
+        survey.mask,
+        np.exp(beta[0] + beta[1] * survey.mask.covariates["rug_std"].to_numpy()),
+        lambda0=float(np.exp(beta[2])),
+        sigma=float(np.exp(beta[3])),
+        distances=sn.inference.fitted_distances(fit),
+    )
+    plan = sn.design.place(sites, 6, starts=1, progress=False)
+    chosen = [survey.traps.ids.index(name) for name in plan.traps.ids]
+    hazard, density = naive_hazard(fit)[chosen].sum(axis=0), naive_density(fit)
+    animals = density @ -np.expm1(-hazard)
+    assert plan.value == pytest.approx(min(animals, density @ hazard - animals), rel=1e-9)
 
 
 def test_the_conditional_likelihood_and_its_density(no_straight_lines):
