@@ -814,8 +814,15 @@ def test_connectivity_adds_up():
     )
 
 
+def way_back(parent, cell):
+    way = [cell]
+    while parent[way[-1]] >= 0:
+        way.append(int(parent[way[-1]]))
+    return way
+
+
 def test_the_corridor_is_the_sum_over_all_ways():
-    """Twin: every pair of cells, its way walked step by step."""
+    """Twin: every pair of cells, its way drawn, and every cell that the line crosses counted."""
     mask = tiny().mask
     xy, z = mask.xy, mask.covariates["z"].to_numpy()
     estimate = estimate_at(tiny(), {"noneuc": "~ z"})
@@ -823,6 +830,7 @@ def test_the_corridor_is_the_sum_over_all_ways():
     found = sn.inference.connectivity(estimate)
     animals = 8.0 * np.exp(0.3 * z) / 100.0
     network = model.metric_design.grounds[0].network((np.exp(0.5 * z),))
+    boxes = shapely.box(*(xy - 499.0).T, *(xy + 499.0).T)
     expected = np.zeros((3, len(xy)))
     for s in range(len(xy)):
         distance, parent = network.tree(s)
@@ -831,16 +839,17 @@ def test_the_corridor_is_the_sum_over_all_ways():
         for g in range(len(xy)):
             expected[0, g] += use[g]
             expected[1, g] += animals[s] * use[g]
-            cell = g
-            while cell >= 0:
-                expected[2, cell] += animals[s] * use[g]
-                cell = parent[cell]
+            line = shapely.LineString(np.repeat(xy[way_back(parent, g)], 2, axis=0))
+            expected[2, shapely.length(line.intersection(boxes)) > 1.0] += animals[s] * use[g]
+            expected[2, g] += animals[s] * use[g] * (s == g)
     for name, values in zip(("potential", "density_weighted", "corridor"), expected, strict=True):
         surface = mask.to_xarray(values)
         np.testing.assert_allclose(found[name], surface, rtol=1e-9, err_msg=name)
 
 
 def test_connectivity_needs_ways():
+    with pytest.raises(sn.DataError, match="A fit is needed, .* got Survey"):
+        sn.inference.connectivity(ridge())
     with pytest.raises(sn.ModelError, match=r"Ways need a model with distance=LeastCost"):
         sn.inference.connectivity(fitted())
 

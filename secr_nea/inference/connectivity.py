@@ -10,7 +10,8 @@ import numpy as np
 
 from secr_nea._kernels.paths import carry_to_source
 from secr_nea._numba import get_threads, run_tasks
-from secr_nea._typing import BoolArray, FloatArray, IntArray
+from secr_nea._typing import BoolArray, FloatArray, Int32Array, IntArray
+from secr_nea.distances.graph import Grid
 from secr_nea.distances.least_cost import LeastCostGround
 from secr_nea.distances.paths import Network
 from secr_nea.errors import DataError, ModelError
@@ -57,7 +58,7 @@ def connectivity(
         - ``density_weighted``: expected number of animals per cell at any moment: sum over s of
           N_s Pr(g | s), N_s being the expected animals of cell s;
         - ``corridor``: expected number of animals whose way from their centre to where they are
-          leads through the cell (its ends included).
+          leads through the cell (its ends included, and what a knight's move crosses).
 
         Friction (``friction``) is given beside them.
 
@@ -138,9 +139,27 @@ def _sums(network: Network, points: IntArray, animals: FloatArray, kernel: Kerne
                 sums[t, 1] += use
                 carry_to_source(parent, use)
                 sums[t, 2] += use
+                _add_jumped(network.graph.grid, parent, use, sums[t, 2])
 
     run_tasks(work, range(_PARTS), get_threads())
     return np.asarray(sums.sum(axis=0))
+
+
+def _add_jumped(grid: Grid, parent: Int32Array, flow: FloatArray, out: FloatArray) -> None:
+    """Add the flow of knight's moves to the two cells that each of them leads across."""
+    here = np.flatnonzero((parent >= 0) & (flow > 0.0))
+    before = parent[here]
+    right = grid.column[before] - grid.column[here]
+    down = grid.row[before] - grid.row[here]
+    long = np.abs(right) + np.abs(down) == 3
+    here, right, down = here[long], right[long], down[long]
+    # the line crosses the next cell along its longer side, on the row or column of either end
+    for end in (0, 1):
+        row = grid.row[here] + np.where(np.abs(down) == 2, down // 2, end * down)
+        column = grid.column[here] + np.where(np.abs(right) == 2, right // 2, end * right)
+        crossed = grid.lookup[row + 2, column + 2]
+        inside = crossed >= 0
+        np.add.at(out, crossed[inside], flow[here[inside]])
 
 
 def least_cost_path(
