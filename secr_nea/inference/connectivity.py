@@ -7,11 +7,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from tqdm import tqdm
 
-from secr_nea._kernels.paths import carry_to_source
+from secr_nea._kernels.paths import add_crossed, carry_to_source
 from secr_nea._numba import get_threads, run_tasks
-from secr_nea._typing import BoolArray, FloatArray, Int32Array, IntArray
-from secr_nea.distances.graph import Grid
+from secr_nea._typing import BoolArray, FloatArray, IntArray
 from secr_nea.distances.least_cost import LeastCostGround
 from secr_nea.distances.paths import Network
 from secr_nea.errors import DataError, ModelError
@@ -31,7 +31,11 @@ _PARTS = 8
 
 
 def connectivity(
-    estimate: Estimate, *, survey: str | None = None, group: str | None = None
+    estimate: Estimate,
+    *,
+    survey: str | None = None,
+    group: str | None = None,
+    progress: bool = True,
 ) -> xarray.Dataset:
     """Potential and density-weighted connectivity, and the corridors of the expected movement.
 
@@ -47,6 +51,8 @@ def connectivity(
         Name of the survey, needed when there are several.
     group : str, optional
         Group of animals, needed when the model has groups.
+    progress : bool
+        Whether to show a bar when it takes more than a few seconds.
 
     Returns
     -------
@@ -88,7 +94,7 @@ def connectivity(
     mask = estimate.model.surveys[b].mask
     animals = animals_per_cell(point_density(estimate, p).value, mask.cell_area)
     kernel = Kernel.of(estimate, b, group)
-    sums = _sums(network, ground.points, animals, kernel)
+    sums = _sums(network, ground.points, animals, kernel, progress)
     cells = ground.graph.cells
     words = {
         "potential": ("use by one animal in every cell", "1"),
@@ -122,10 +128,14 @@ def _network(estimate: Estimate, survey: str | None) -> tuple[int, LeastCostGrou
     return b, ground, ground.network(design.values(estimate.coefficients, b))
 
 
-def _sums(network: Network, points: IntArray, animals: FloatArray, kernel: Kernel) -> FloatArray:
+def _sums(
+    network: Network, points: IntArray, animals: FloatArray, kernel: Kernel, progress: bool
+) -> FloatArray:
     """The three surfaces, (3, n_cells), summed over the mask points."""
     limited = replace(network, limit=min(network.limit, kernel.reach))
     limited.buckets  # noqa: B018  (once, before the threads ask for it)
+    grid = network.graph.grid
+    bar = tqdm(total=len(points), unit=" cells", delay=3.0, leave=False, disable=not progress)
     edges = np.linspace(0, len(points), _PARTS + 1).astype(int)
     sums = np.zeros((_PARTS, 3, network.n_cells))
 
@@ -139,27 +149,12 @@ def _sums(network: Network, points: IntArray, animals: FloatArray, kernel: Kerne
                 sums[t, 1] += use
                 carry_to_source(parent, use)
                 sums[t, 2] += use
-                _add_jumped(network.graph.grid, parent, use, sums[t, 2])
+                add_crossed(parent, use, grid.column, grid.row, grid.lookup, sums[t, 2])
+                bar.update()
 
-    run_tasks(work, range(_PARTS), get_threads())
+    with bar:
+        run_tasks(work, range(_PARTS), get_threads())
     return np.asarray(sums.sum(axis=0))
-
-
-def _add_jumped(grid: Grid, parent: Int32Array, flow: FloatArray, out: FloatArray) -> None:
-    """Add the flow of knight's moves to the two cells that each of them leads across."""
-    here = np.flatnonzero((parent >= 0) & (flow > 0.0))
-    before = parent[here]
-    right = grid.column[before] - grid.column[here]
-    down = grid.row[before] - grid.row[here]
-    long = np.abs(right) + np.abs(down) == 3
-    here, right, down = here[long], right[long], down[long]
-    # the line crosses the next cell along its longer side, on the row or column of either end
-    for end in (0, 1):
-        row = grid.row[here] + np.where(np.abs(down) == 2, down // 2, end * down)
-        column = grid.column[here] + np.where(np.abs(right) == 2, right // 2, end * right)
-        crossed = grid.lookup[row + 2, column + 2]
-        inside = crossed >= 0
-        np.add.at(out, crossed[inside], flow[here[inside]])
 
 
 def least_cost_path(

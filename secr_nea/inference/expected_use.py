@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from tqdm import tqdm
 
 from secr_nea._typing import FloatArray, IntArray
 from secr_nea.detection import DetectionFunction
@@ -31,6 +32,7 @@ def expected_use(
     animal: str | None = None,
     survey: str | None = None,
     group: str | None = None,
+    progress: bool = True,
 ) -> xarray.DataArray:
     """Where animals are expected to be at any moment, not only where their ranges are centred.
 
@@ -44,6 +46,8 @@ def expected_use(
         Name of the survey, needed when there are several.
     group : str, optional
         Group of animals, needed when the model has groups.
+    progress : bool
+        Whether to show a bar when it takes more than a few seconds.
 
     Returns
     -------
@@ -78,7 +82,7 @@ def expected_use(
         density = point_density(estimate, population_index(estimate, survey, group))
         weight = animals_per_cell(density.value, mask.cell_area)
         name, units, scale = "use", "animals per 100 km2", DENSITY_AREA_KM2 / mask.cell_area
-    use = _spread(estimate, b, weight, Kernel.of(estimate, b, group))
+    use = _spread(estimate, b, weight, Kernel.of(estimate, b, group), progress)
     return mask.to_xarray(scale * use, name=name, units=units)
 
 
@@ -191,12 +195,15 @@ def _shrink(estimate: Estimate, b: int) -> FloatArray:
     return np.asarray(np.exp(-2.0 * log_sigma))
 
 
-def _spread(estimate: Estimate, b: int, weight: FloatArray, kernel: Kernel) -> FloatArray:
+def _spread(
+    estimate: Estimate, b: int, weight: FloatArray, kernel: Kernel, progress: bool
+) -> FloatArray:
     """Weights of the mask points spread by the kernel, which sums to 1 over the mask."""
     measure = _squared_distances(estimate, b, kernel.reach)
     use = np.zeros(len(weight))
     step = max(1, _CHUNK // len(weight))
-    for start in range(0, len(weight), step):
+    starts = range(0, len(weight), step)
+    for start in tqdm(starts, desc="use", delay=3.0, leave=False, disable=not progress):
         own = np.arange(start, min(start + step, len(weight)))
         use += weight[own] @ kernel.shares(own, measure(own))
     return use
