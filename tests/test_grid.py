@@ -211,7 +211,9 @@ def test_what_is_left_out_is_below_its_bound(detector, monkeypatch):
         lost.append(abs(forward.value - exact))
         assert lost[-1] <= tolerance + 1e-14 * abs(exact)
     assert lost[0] > 1e-9
-    (situation,) = blocks._situations(state.flat, function, separable.TOLERANCE)
+    (situation,) = blocks._situations(
+        state.flat, function, blocks._largest_change(state.flat, separable.TOLERANCE)
+    )
     n_patches = len(situation.given.patches.width)
     assert len(situation.near.item) < 0.6 * n_patches * len(situation.shapes.x)
     assert len(situation.near_animals.item) < 0.8 * n_patches * len(situation.animals.x)

@@ -22,7 +22,8 @@ def test_a_survey_survives_pickling_read_only_and_to_the_last_digit():
 
 
 def test_a_fit_can_be_kept_and_opened_again():
-    fit = sn.fit(survey_of_design(example_design()), progress=False)
+    with pytest.warns(sn.SecrWarning):
+        fit = sn.fit(survey_of_design(example_design()), progress=False)
     again = pickle.loads(pickle.dumps(fit))
     assert again.log_likelihood == fit.log_likelihood
     assert again.abundance().equals(fit.abundance())
