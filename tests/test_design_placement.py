@@ -101,6 +101,30 @@ def test_the_best_of_few_cameras_is_found():
     np.testing.assert_allclose(found.value, best, **EXACT)
 
 
+@pytest.mark.parametrize("lambda0", [0.006, 3.0])
+@pytest.mark.parametrize("detector", ["count", "binary"])
+def test_gains_of_exchanges_in_rse_are_those_of_the_sets_after_them(detector, lambda0):
+    """Also where exposure is so large that exp(-exposure) is 0 in single precision."""
+    plain = landscape(4).changed(
+        classes={"f": 0.6, "m": 0.4}, sigma={"f": 4000.0, "m": 7000.0}, lambda0=lambda0
+    )
+    traps = sn.TrapArray(plain.traps.xy, effort=plain.traps.effort, detector=detector, crs=CRS)
+    worth = RseWorth.of(plain.changed(traps=traps), 120, np.random.default_rng(3))
+    chosen, fixed = np.array([1, 6, 11, 4]), np.array([15, 8])
+    allowed = np.ones((4, 16), dtype=bool)
+    allowed[:, [1, 6, 11, 4, 15, 8]] = False
+    allowed[np.arange(4), chosen] = True
+    sites, values = worth.best_exchanges(chosen, fixed, allowed)
+    for position in range(4):
+        after = {}
+        for site in np.flatnonzero(allowed[position]):
+            trial = chosen.copy()
+            trial[position] = site
+            after[site] = worth.value(np.concatenate([fixed, trial]))
+        assert values[position] == pytest.approx(max(after.values()), rel=1e-4)
+        assert after[sites[position]] == pytest.approx(values[position], rel=1e-4)
+
+
 def test_the_information_objective_agrees_with_the_precision_of_a_model():
     scenario = preset("leopard")
     few = scenario.changed(traps=scenario.traps.subset(np.arange(0, 160, 4)))

@@ -130,7 +130,8 @@ def place(
         ``"min(n, r)"``: the smaller of the expected numbers of animals and recaptures, which
         precision follows; ``"animals"``, ``"recaptures"``, ``"two detectors"`` (animals at two
         cameras or more), ``"animals + two detectors"``; or ``"rse"``: the relative standard error
-        of density by the Fisher information (slower; count and binary detectors).
+        of density by the Fisher information of simulated animals (slower, see Notes; count and
+        binary detectors).
     minimum_distance : float, metres
         Between a new camera and any other.
     fixed : TrapArray, or sequence of names of sites, optional
@@ -169,7 +170,10 @@ def place(
     -----
     Exchange: each camera in turn moves to the best site that the rules allow while all others stay,
     until none moves. Every step keeps all rules. The end is a local optimum, so that several starts
-    are taken; their ends are told.
+    are taken; their ends are told. With ``"rse"`` the starts are first improved for
+    ``"min(n, r)"``; the one with the smallest RSE is then improved for the RSE, in three rounds in
+    which each camera may move to the 16 nearest sites that are allowed. All starts and the result
+    are judged by other simulated animals, and the best of them is taken.
 
     References
     ----------
