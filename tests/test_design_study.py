@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import importlib
 import json
 import os
 import subprocess
@@ -33,6 +34,7 @@ from secr_nea.design import (
     study,
     survey_cost,
 )
+from secr_nea.design.fingerprints import fingerprint_of
 from secr_nea.design.study_summary import summarise
 from secr_nea.engine import run_anywhere
 
@@ -164,6 +166,84 @@ def test_a_broken_file_is_done_again_and_another_study_is_refused(tmp_path):
             study(small(), 2, client="loop", folder=tmp_path, **SILENT, **changed)
     with pytest.raises(sn.DataError, match="scenarios differ"):
         study(small(sigma=2900.0), 2, client="loop", folder=tmp_path, **SILENT)
+
+
+def of_share(share):
+    return lambda captures, seed: add_ghosts(captures, share, seed=seed)
+
+
+class Ghosts:
+    def __init__(self, share):
+        self.share = share
+
+    def __call__(self, captures, seed):
+        return add_ghosts(captures, self.share, seed=seed)
+
+
+SHARE = 0.1
+
+
+def global_share(captures, seed):
+    return add_ghosts(captures, SHARE, seed=seed)
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [
+        lambda: (of_share(0.1), of_share(0.3)),
+        lambda: (Ghosts(0.1), Ghosts(0.3)),
+        lambda: (
+            lambda captures, seed: add_ghosts(captures, 0.1, seed=seed),
+            lambda captures, seed: add_ghosts(captures, 0.3, seed=seed),
+        ),
+        lambda: (
+            partial(by_table, shares=np.zeros(2000)),
+            partial(by_table, shares=np.eye(2000)[1000]),
+        ),
+    ],
+    ids=["closure", "object", "lambda", "long array"],
+)
+def test_a_changed_function_makes_another_study(tmp_path, faults):
+    """Results of the old function must not pass for those of the new one."""
+    one, two = faults()
+    study(small(faults=one), 1, client="loop", folder=tmp_path, **SILENT)
+    study(small(faults=one), 1, client="loop", folder=tmp_path, **SILENT)
+    with pytest.raises(sn.DataError, match="scenarios differ"):
+        study(small(faults=two), 1, client="loop", folder=tmp_path, **SILENT)
+
+
+def by_table(captures, seed, shares):
+    return add_ghosts(captures, shares[1000] / 2, seed=seed)
+
+
+def test_what_a_function_reads_belongs_to_the_study(monkeypatch):
+    before = fingerprint_of(small(faults=global_share))
+    assert fingerprint_of(small(faults=global_share)) == before
+    monkeypatch.setitem(globals(), "SHARE", 0.3)
+    assert fingerprint_of(small(faults=global_share)) != before
+
+
+def test_fingerprints_are_the_same_in_every_process(tmp_path, monkeypatch):
+    """No address of an object and no order of a set is in them."""
+    (tmp_path / "own_faults.py").write_text(
+        "import numpy as np, secr_nea as sn\n"
+        "from secr_nea.design.fingerprints import fingerprint_of\n"
+        "class Where: pass\n"
+        "rng, here = np.random.default_rng(1), Where()\n"
+        "def faults(captures, seed, again=True):\n"
+        "    if captures.n_traps in {'a', 'b', 'c'}: return faults(captures, seed, rng, here)\n"
+        "    return captures\n"
+        "told = fingerprint_of(sn.design.preset('namkha').changed(faults=faults))\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    other = subprocess.run(
+        [sys.executable, "-c", "import own_faults; print(own_faults.told)"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd=tmp_path,
+    )
+    assert other.stdout.strip() == importlib.import_module("own_faults").told, other.stderr
 
 
 def test_failures_are_recorded_with_their_seed_and_made_again():

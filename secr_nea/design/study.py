@@ -12,7 +12,8 @@ import pandas as pd
 
 from secr_nea import _checks
 from secr_nea._typing import PathLike
-from secr_nea.design.grid import ScenarioGrid, as_grid, fingerprint_of
+from secr_nea.design.fingerprints import fingerprint_of, told_of
+from secr_nea.design.grid import ScenarioGrid, as_grid
 from secr_nea.design.replicate import Row, StudyPlan, replicates, survey_of
 from secr_nea.design.scenario import Scenario
 from secr_nea.design.study_store import Chunk, StudyFolder
@@ -208,7 +209,10 @@ def _whole(value: int, name: str) -> int:
 
 def _head(plan: StudyPlan, grid: ScenarioGrid) -> dict[str, Any]:
     """What makes two studies the same, whatever the number of replicates."""
-    options = {k: getattr(v, "name", str(v)) for k, v in sorted(plan.options.items())}
+    options = {
+        k: v if isinstance(v, str | int | float) else _checks.fingerprint(told_of(v))
+        for k, v in sorted(plan.options.items())
+    }
     return {
         "scenarios": {s.name: fingerprint_of(s) for s in grid.scenarios},
         "options": options,
