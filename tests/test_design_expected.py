@@ -414,3 +414,38 @@ def test_a_fit_simulates_surveys_like_its_own():
         == sn.design.simulate_survey(fit.model, fit.coefficients, seed=2).fingerprint
     )
     assert survey.traps.fingerprint == fit.model.surveys[0].traps.fingerprint
+
+
+# --- what a scenario refuses ---------------------------------------------------------------------
+
+
+def _plain(**changes):
+    traps = sn.TrapArray([[0, 0], [3000, 0], [0, 3000]], effort=[60.0] * 3)
+    mask = sn.HabitatMask.around(traps, buffer=12_000.0, spacing=3000.0)
+    return Scenario(traps, mask, 1.0, lambda0=0.01, sigma=4000.0).changed(**changes)
+
+
+@pytest.mark.parametrize("number", [-3, 2.5, True])
+def test_a_fixed_number_of_animals_is_whole(number):
+    with pytest.raises(sn.DataError, match="fixed_n must be a whole number of animals"):
+        _plain(fixed_n=number)
+
+
+def test_scenarios_that_contradict_themselves_are_refused_at_once():
+    chikhachev = sn.design.preset("chikhachev")
+    elsewhere = sn.TrapArray(chikhachev.traps.xy, effort=chikhachev.traps.effort, crs="EPSG:32647")
+    with pytest.raises(sn.CRSError, match="EPSG:32647"):
+        chikhachev.changed(traps=elsewhere)
+    far = sn.TrapArray(_plain().traps.xy + 1e6, effort=[60.0] * 3)
+    with pytest.raises(sn.DataError, match="no trap stands in the mask"):
+        _plain(traps=far)
+    with pytest.raises(sn.ModelError, match="sigma is 4 m.*not kilometres"):
+        _plain(sigma=4.0)
+    with pytest.raises(sn.DataError, match="fixed_n or population, not both"):
+        _plain(fixed_n=5, population=sn.design.simulate_population)
+    with pytest.raises(sn.DataError, match=r"faults must be a function.*got 0\.1"):
+        _plain(faults=0.1)
+    with pytest.raises(sn.DataError, match="classes must be a mapping"):
+        _plain(classes=["f", "m"])
+    with pytest.raises(sn.DataError, match=r"animals would live on this mask"):
+        _plain(density=1e9).simulate(seed=1)

@@ -132,7 +132,9 @@ def test_the_information_objective_agrees_with_the_precision_of_a_model():
     rse = -worth.value(np.arange(40))
     assert rse == pytest.approx(precision(few, n_simulated=2000).rse, rel=0.05)
     binary = few.changed(
-        traps=sn.TrapArray(few.traps.xy, effort=few.traps.effort, detector="binary")
+        traps=sn.TrapArray(
+            few.traps.xy, effort=few.traps.effort, detector="binary", crs=few.traps.crs
+        )
     )
     worth = RseWorth.of(binary, 3000, np.random.default_rng(2))
     rse = -worth.value(np.arange(40))
@@ -254,7 +256,7 @@ def test_objectives_that_are_not_possible_are_refused():
     with pytest.raises(sn.ModelError, match="'max' is not known"):
         place(landscape(4), 3, objective="max", progress=False)
     scenario = landscape(4)
-    multi = sn.TrapArray(scenario.traps.xy, effort=scenario.traps.effort, detector="multi")
+    multi = sn.TrapArray(scenario.traps.xy, effort=scenario.traps.effort, detector="multi", crs=CRS)
     with pytest.raises(sn.ModelError, match="there is competition"):
         place(scenario.changed(traps=multi), 3, progress=False)
 
