@@ -241,15 +241,34 @@ def test_existing_cameras_may_be_an_array_of_their_own():
         ({"minimum_distance": 90_000.0}, "Only 1 of 5 cameras could be placed"),
         ({"strata": "country", "at_least": {"China": 1}}, "No site has the country China"),
         ({"at_least": {"Russia": 1}}, "at_least needs strata"),
-        ({"strata": "nation"}, "no covariate 'nation'"),
+        ({"strata": "nation", "at_least": {"Russia": 1}}, "no covariate 'nation'"),
         ({"budget": 3.0}, "A budget needs cost"),
         ({"fixed": ["S9"]}, "No site is called S9"),
+        ({"fixed": "S001"}, r"write \['S001'\]"),
+        ({"strata": "country"}, "needs at_least="),
+        ({"strata": "country", "at_least": {"Russia": -3}}, "at_least of Russia must be a whole"),
+        ({"strata": "country", "at_least": {"Russia": 2.5}}, "at_least of Russia must be a whole"),
+        ({"starts": -1}, "starts must be a whole number of 0 or more"),
+        ({"n_simulated": 0, "objective": "rse"}, "n_simulated must be a whole number of 10 or"),
         ({"strata": "country", "at_least": {"Russia": 3, "Mongolia": 3}}, "need 6 cameras"),
     ],
 )
 def test_rules_that_cannot_be_kept_are_told(options, words):
     with pytest.raises(sn.DataError, match=words):
         place(landscape(5), 5, progress=False, **options)
+
+
+def test_a_number_may_name_a_stratum():
+    zone = np.where(np.arange(36) < 30, 1, 2)
+    found = place(
+        landscape(6, zone=zone), 4, strata="zone", at_least={2: 3}, starts=2, progress=False
+    )
+    assert (found.traps.covariates["zone"] == 2).sum() >= 3
+
+
+def test_sites_without_a_scenario_are_refused():
+    with pytest.raises(sn.DataError, match=r"needs a Scenario.*got TrapArray"):
+        place(landscape(4).traps, 3)
 
 
 def test_objectives_that_are_not_possible_are_refused():

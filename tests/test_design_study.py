@@ -161,7 +161,7 @@ def test_a_broken_file_is_done_again_and_another_study_is_refused(tmp_path):
     file.write_text(file.read_text()[:50])
     two = study(small(), 2, client="loop", folder=tmp_path, **SILENT)
     pd.testing.assert_frame_equal(numbers(one), numbers(two), check_exact=True)
-    for changed in ({"seed": 9}, {"lambda0": "~ x"}):
+    for changed in ({"seed": 9}, {"D": "~ x"}):
         with pytest.raises(sn.DataError, match="holds another study"):
             study(small(), 2, client="loop", folder=tmp_path, **SILENT, **changed)
     with pytest.raises(sn.DataError, match="scenarios differ"):
@@ -246,6 +246,35 @@ def test_fingerprints_are_the_same_in_every_process(tmp_path, monkeypatch):
     assert other.stdout.strip() == importlib.import_module("own_faults").told, other.stderr
 
 
+@pytest.mark.parametrize(
+    "options, error, words",
+    [
+        ({"D": "~ ruged"}, sn.FormulaError, "ruged"),
+        ({"lambda0": "~ k", "effort": 1}, sn.ModelError, "effort"),
+        ({"classes": "sex"}, sn.ModelError, "no covariate 'sex'"),
+        ({"sigm": "~ 1"}, sn.ModelError, "sigm"),
+    ],
+)
+def test_a_model_that_does_not_exist_is_refused_before_thousands_fail(
+    tmp_path, options, error, words
+):
+    with pytest.raises(error, match=words):
+        study(small(), 1000, client="loop", folder=tmp_path / "s", **SILENT, **options)
+    assert not (tmp_path / "s").exists()
+
+
+def test_what_a_study_cannot_be_is_told(by_loop):
+    with pytest.raises(sn.DataError, match=r"needed; got TrapArray"):
+        study(small().traps, 2, client="loop", **SILENT)
+    with pytest.raises(sn.DataError, match="workers must be a whole number"):
+        study(small(), 2, workers=0, **SILENT)
+    with pytest.raises(sn.DataError, match="no scenario 3; the study has 0 to 0"):
+        by_loop.survey(3, 0)
+    hidden = study([small(), small(name="b")], 2, client="loop", population="conditional", **SILENT)
+    with pytest.raises(sn.DataError, match="no estimate of density"):
+        power_of_study(hidden)
+
+
 def test_failures_are_recorded_with_their_seed_and_made_again():
     """So few animals that some surveys detect none."""
     result = study(small(density=0.08), 12, seed=5, client="loop", **SILENT)
@@ -293,7 +322,7 @@ def test_summary_is_the_plain_arithmetic_of_the_rows():
     own = np.array([0.2, 0.25, 0.2])
     wanted = {
         "failed": 0.25,
-        "failed_error": np.sqrt(0.25 * 0.75 / 4),
+        "failed_error": np.sqrt(3 / 8 * 5 / 8 / 8),  # Agresti and Coull: 2 and 2 added
         "animals": 9.5,
         "mean": 2.1,
         "bias": wrong.mean(),
@@ -304,7 +333,7 @@ def test_summary_is_the_plain_arithmetic_of_the_rows():
         "rmse": np.sqrt((wrong**2).mean()),
         "rmse_error": (wrong**2).std(ddof=1) / np.sqrt(3) / 2 / np.sqrt((wrong**2).mean()),
         "coverage": 2 / 3,
-        "coverage_error": np.sqrt(2 / 9 / 3),
+        "coverage_error": np.sqrt(4 / 7 * 3 / 7 / 7),
     }
     for name, value in wanted.items():
         assert float(found[name]) == pytest.approx(value), name
@@ -390,6 +419,10 @@ def test_detectable_change_has_its_power():
     assert detectable_change(5.0, decline=True) == 0.0
     with pytest.raises(sn.DataError, match="rse must be above 0"):
         power_to_detect(0.0, 0.5)
+    with pytest.raises(sn.DataError, match=r"rse is a share, 0\.3 for 30 %; got 33"):
+        power_to_detect(33, 0.8)
+    with pytest.raises(sn.DataError, match=r"0\.8 for a decline by 20 %; got 20"):
+        power_to_detect(0.33, 20)
 
 
 def test_power_by_simulation_agrees_with_the_formula():

@@ -13,7 +13,7 @@ import numpy as np
 from secr_nea.design.scenario import Scenario
 from secr_nea.design.streams import child_seed
 from secr_nea.design.truth import expected_number, true_coefficients
-from secr_nea.errors import SecrError
+from secr_nea.errors import FormulaError, ModelError, SecrError
 from secr_nea.estimate import Estimate, z_value
 from secr_nea.maximise import maximise
 from secr_nea.model import Model
@@ -57,6 +57,49 @@ def survey_of(plan: StudyPlan, scenario: int, replicate: int) -> Survey:
     return plan.scenarios[scenario].simulate(seed=child_seed(plan.seed, scenario, replicate))
 
 
+def model_of(plan: StudyPlan, scenario: int, survey: Survey) -> Model:
+    """The model that is fitted to the surveys of a scenario."""
+    return Model(survey, **{**plan.scenarios[scenario].model_options, **plan.options})
+
+
+def check_model(plan: StudyPlan, scenario: int, number: int) -> None:
+    """Refuse a model that cannot be made for any of the first surveys, before thousands fail.
+
+    Parameters
+    ----------
+    plan : StudyPlan
+    scenario : int
+    number : int
+        Surveys to try; one that the model can be made for is enough.
+
+    Raises
+    ------
+    FormulaError, ModelError
+        If there is no such model.
+    """
+    problem: SecrError | None = None
+    for replicate in range(number):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                survey = survey_of(plan, scenario, replicate)
+        except Exception:  # faults of the field are recorded, each with its seed
+            return
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                model_of(plan, scenario, survey)
+                return
+        except (FormulaError, ModelError) as error:
+            problem = error
+        except TypeError as error:
+            raise ModelError(f"A model cannot be made with these options: {error}.") from None
+        except SecrError:
+            return
+    if problem is not None:
+        raise problem
+
+
 def replicates(plan: StudyPlan, chunk: tuple[int, int, int]) -> list[Row]:
     """Some replicates of one scenario.
 
@@ -94,8 +137,7 @@ def one_replicate(plan: StudyPlan, scenario: int, replicate: int) -> Row:
             warnings.simplefilter("ignore")
             survey = survey_of(plan, scenario, replicate)
             row |= _seen(survey)
-            model = Model(survey, **{**plan.scenarios[scenario].model_options, **plan.options})
-            estimate = maximise(model, progress=False)
+            estimate = maximise(model_of(plan, scenario, survey), progress=False)
             row |= _estimates(plan, plan.scenarios[scenario], estimate)
     except SecrError as error:
         row |= {"failed": True, "message": f"{type(error).__name__}: {error}"}
