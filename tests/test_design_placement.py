@@ -374,10 +374,21 @@ def test_files_need_a_crs_and_a_known_ending(tmp_path):
         write_sites(traps, tmp_path / "a.gpx")
     with pytest.raises(sn.DataError, match=r"ending must be one of .gpx"):
         write_sites(traps, tmp_path / "a.shp")
+    with pytest.raises(sn.DataError, match="There is no folder"):
+        write_sites(landscape(3).traps, tmp_path / "none" / "a.gpx")
+
+
+def test_walks_begin_on_the_terrain():
+    mask = terrain(lambda xy: np.zeros(len(xy)))
+    with pytest.raises(sn.DataError, match=r"start rows 1, 2: .* km from the nearest cell"):
+        walking_hours([[0.0, 0.0]], mask, [[5e6, 0.0], [0.0, -9000.0], [0.0, 0.0]])
+    assert np.isnan(walking_hours([[0.0, -9000.0]], mask, [[0.0, 0.0]])[0])
 
 
 def test_candidates_take_over_what_the_mask_knows():
     mask = preset("primorye").mask
+    with pytest.raises(sn.DataError, match=r"effort must be one number.*got \(2,\)"):
+        candidate_sites(mask, effort=[1.0, 2.0])
     sites = candidate_sites(mask, effort=92.0, keep=lambda m: m.xy[:, 0] < 500_000.0)
     assert set(sites.covariates["country"]) == {"Russia", "China"}
     assert sites.xy[:, 0].max() < 500_000.0
@@ -404,3 +415,14 @@ def test_best_spacing_is_where_animals_and_recaptures_are_equal():
         spacing_curve(grid.subset([0]), **options)
     with pytest.raises(sn.DataError, match="spacings must be above 0"):
         spacing_curve(grid, spacings=[0.0], **options)
+    with pytest.raises(sn.DataError, match="spacings must be above 0 m; got none"):
+        spacing_curve(grid, spacings=[], **options)
+
+
+def test_a_best_spacing_at_the_end_of_the_range_is_told():
+    pair = sn.TrapArray([[0, 0], [1000, 0]], effort=[1.0, 1.0])
+    with pytest.warns(sn.SecrWarning, match="so few recaptures"):
+        best = optimal_spacing(pair, density=1.0, lambda0=1e-3, sigma=4000.0)
+    assert best == pytest.approx(0.2 * 4000.0)
+    with pytest.raises(sn.DataError, match="nothing can be detected"):
+        optimal_spacing(pair, density=0.0, lambda0=1e-3, sigma=4000.0)

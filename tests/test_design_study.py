@@ -445,8 +445,11 @@ def test_costs_add_up():
     wanted += 3 * found.animals + found.detections
     assert cost["total"] == pytest.approx(wanted)
     assert cost.drop("total").sum() == pytest.approx(cost["total"])
-    with pytest.raises(sn.DataError, match="camera -1"):
-        Prices(camera=-1)
+    for wrong in (-1, "300", float("nan")):
+        with pytest.raises(sn.DataError, match=f"got camera {wrong!r}"):
+            Prices(camera=wrong)
+    with pytest.raises(sn.DataError, match="got TrapArray and Prices"):
+        survey_cost(scenario.traps, prices)
 
 
 def test_cost_against_precision_finds_what_nothing_cheaper_beats():

@@ -81,8 +81,9 @@ def simulate_survey(
 def _check_possible(model: Model) -> None:
     if not model.has_density:
         raise ModelError(
-            "A model of the conditional likelihood has no density to simulate animals from; use "
-            "population='poisson'."
+            "A model of the conditional likelihood has no density to simulate animals from. Fit it "
+            "again without population='conditional' (with D ~ 1 the detection coefficients are the "
+            "same) and simulate from that."
         )
     used = [name for name in TRAP_RESPONSES if name in model.detection_rows.frame]
     if used:
