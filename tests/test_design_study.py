@@ -6,12 +6,12 @@ import gc
 import importlib
 import json
 import os
+import pickle
 import subprocess
 import sys
 import time
 import warnings
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -73,44 +73,75 @@ def by_loop():
 # --- the same everywhere -------------------------------------------------------------------------
 
 
-def test_loop_local_cluster_and_client_give_exactly_the_same(by_loop, tmp_path):
-    """Three ways; in the last one a worker is killed in the middle and nothing is lost."""
+@pytest.mark.parametrize(
+    "deaths", ["one worker", pytest.param("every worker", marks=pytest.mark.proof)]
+)
+def test_a_client_gives_exactly_the_same_when_workers_are_killed(by_loop, tmp_path, deaths):
+    """A worker is killed in the middle, or all are at once, and nothing is lost."""
     import distributed
 
-    local = study(small(), 12, workers=1, **SILENT)
-    pd.testing.assert_frame_equal(numbers(by_loop), numbers(local), check_exact=True)
+    flag = tmp_path / "killed"
+
+    def kill_once(captures, seed):
+        """A fault of the cluster rather than of the field: workers die, each in its first survey.
+
+        Where all of them do, nobody but the scheduler then knows what the study was.
+        """
+        if not flag.exists():
+            if deaths == "every worker":
+                time.sleep(0.5)  # so that the other worker dies as well
+            flag.write_text("dead")
+            os._exit(1)
+        return captures
+
     cluster = distributed.LocalCluster(
         n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50
     )
     with cluster, distributed.Client(cluster) as client:
-        flag = tmp_path / "killed"
-        scenario = small(faults=partial(kill_once, flag=str(flag)))
-        handed = study(scenario, 12, client=client, **SILENT)
+        handed = study(small(faults=kill_once), 12, client=client, **SILENT)
     assert flag.exists(), "a worker was killed"
     pd.testing.assert_frame_equal(numbers(by_loop), numbers(handed), check_exact=True)
 
 
-def kill_once(captures, seed, flag):
-    """A fault of the cluster rather than of the field: every worker dies, each in its first survey.
-
-    Nobody but the scheduler then knows what the study was.
-    """
-    if not Path(flag).exists():
-        time.sleep(0.5)  # so that the other worker dies as well
-        Path(flag).write_text("dead")
-        os._exit(1)
-    return captures
-
-
-def test_a_script_needs_no_main_guard(tmp_path):
-    script = tmp_path / "plan.py"
-    script.write_text(
-        "from secr_nea.engine import run_anywhere\n"
-        "def double(shared, task):\n    return shared * task\n"
-        "print(sorted(run_anywhere(double, 2, [1, 2, 3], workers=1, progress=False)))\n"
+@pytest.fixture(scope="module")
+def of_script(tmp_path_factory):
+    """Results and output of a script that is run in a process of its own."""
+    folder = tmp_path_factory.mktemp("script")
+    (folder / "own_faults.py").write_text(
+        "import numpy as np, secr_nea as sn\n"
+        "from secr_nea.design.fingerprints import fingerprint_of\n"
+        "class Where: pass\n"
+        "rng, here = np.random.default_rng(1), Where()\n"
+        "def faults(captures, seed, again=True):\n"
+        "    if captures.n_traps in {'a', 'b', 'c'}: return faults(captures, seed, rng, here)\n"
+        "    return captures\n"
+        "told = fingerprint_of(sn.design.preset('namkha').changed(faults=faults))\n"
     )
-    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120)
-    assert done.stdout.strip() == "[(0, 2), (1, 4), (2, 6)]", done.stderr
+    (folder / "plan.py").write_text(
+        "import pickle, own_faults\n"
+        "from secr_nea.design import study\n"
+        "print(own_faults.told)\n"
+        "scenario = pickle.load(open('scenario', 'rb'))\n"
+        "study(scenario, 12, workers=1, progress=False).results.to_pickle('results')\n"
+    )
+    (folder / "scenario").write_bytes(pickle.dumps(small()))
+    done = subprocess.run(
+        [sys.executable, "plan.py"], capture_output=True, text=True, timeout=120, cwd=folder
+    )
+    assert done.returncode == 0, done.stderr
+    return folder, done.stdout.strip()
+
+
+def test_a_script_without_a_main_guard_gives_exactly_the_same(by_loop, of_script):
+    """The local cluster, from a script that is not imported anew by its workers."""
+    local = pd.read_pickle(of_script[0] / "results").drop(columns="seconds")
+    pd.testing.assert_frame_equal(numbers(by_loop), local, check_exact=True)
+
+
+def test_fingerprints_are_the_same_in_every_process(of_script, monkeypatch):
+    """No address of an object and no order of a set is in them."""
+    monkeypatch.syspath_prepend(of_script[0])
+    assert importlib.import_module("own_faults").told == of_script[1]
 
 
 def test_other_engines_are_refused():
@@ -221,29 +252,6 @@ def test_what_a_function_reads_belongs_to_the_study(monkeypatch):
     assert fingerprint_of(small(faults=global_share)) == before
     monkeypatch.setitem(globals(), "SHARE", 0.3)
     assert fingerprint_of(small(faults=global_share)) != before
-
-
-def test_fingerprints_are_the_same_in_every_process(tmp_path, monkeypatch):
-    """No address of an object and no order of a set is in them."""
-    (tmp_path / "own_faults.py").write_text(
-        "import numpy as np, secr_nea as sn\n"
-        "from secr_nea.design.fingerprints import fingerprint_of\n"
-        "class Where: pass\n"
-        "rng, here = np.random.default_rng(1), Where()\n"
-        "def faults(captures, seed, again=True):\n"
-        "    if captures.n_traps in {'a', 'b', 'c'}: return faults(captures, seed, rng, here)\n"
-        "    return captures\n"
-        "told = fingerprint_of(sn.design.preset('namkha').changed(faults=faults))\n"
-    )
-    monkeypatch.syspath_prepend(tmp_path)
-    other = subprocess.run(
-        [sys.executable, "-c", "import own_faults; print(own_faults.told)"],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        cwd=tmp_path,
-    )
-    assert other.stdout.strip() == importlib.import_module("own_faults").told, other.stderr
 
 
 @pytest.mark.parametrize(

@@ -153,7 +153,7 @@ def test_detections_of_every_trap_and_occasion_agree_with_theory(mask, detector)
 
 @pytest.mark.parametrize("detector", DETECTORS)
 def test_traps_detect_nothing_without_effort(mask, detector):
-    animals = simulate_population(mask, DENSITY, seed=SEED)
+    animals = simulate_population(mask, 200.0, seed=SEED)
     captures = simulate_captures(
         animals, array_of(detector), lambda0=5.0, sigma=4000.0, seed=SEED
     ).captures

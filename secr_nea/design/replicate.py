@@ -57,9 +57,9 @@ def survey_of(plan: StudyPlan, scenario: int, replicate: int) -> Survey:
     return plan.scenarios[scenario].simulate(seed=child_seed(plan.seed, scenario, replicate))
 
 
-def model_of(plan: StudyPlan, scenario: int, survey: Survey) -> Model:
-    """The model that is fitted to the surveys of a scenario."""
-    return Model(survey, **{**plan.scenarios[scenario].model_options, **plan.options})
+def options_of(plan: StudyPlan, scenario: int) -> dict[str, Any]:
+    """Arguments of the model that is fitted to the surveys of a scenario."""
+    return {**plan.scenarios[scenario].model_options, **plan.options}
 
 
 def check_model(plan: StudyPlan, scenario: int, number: int) -> None:
@@ -77,27 +77,38 @@ def check_model(plan: StudyPlan, scenario: int, number: int) -> None:
     FormulaError, ModelError
         If there is no such model.
     """
-    problem: SecrError | None = None
+    problem = None
+    given = plan.scenarios[scenario]
     for replicate in range(number):
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                survey = survey_of(plan, scenario, replicate)
-        except Exception:  # faults of the field are recorded, each with its seed
-            return
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                model_of(plan, scenario, survey)
+        seed = child_seed(plan.seed, scenario, replicate)
+        # what goes wrong in the field may also bring the covariates of a formula
+        for tried in (given.changed(faults=None), given)[: 1 + (given.faults is not None)]:
+            problem = _problem(options_of(plan, scenario), tried, seed)
+            if problem is None:
                 return
-        except (FormulaError, ModelError) as error:
-            problem = error
-        except TypeError as error:
-            raise ModelError(f"A model cannot be made with these options: {error}.") from None
-        except SecrError:
-            return
     if problem is not None:
         raise problem
+
+
+def _problem(
+    options: Mapping[str, Any], scenario: Scenario, seed: np.random.SeedSequence
+) -> SecrError | None:
+    """Why there is no model for a survey; what is wrong with the survey is recorded later."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            survey = scenario.simulate(seed=seed)
+        except Exception:
+            return None
+        try:
+            Model(survey, **options)
+        except (FormulaError, ModelError) as error:
+            return error
+        except TypeError as error:
+            return ModelError(f"A model cannot be made with these options: {error}.")
+        except SecrError:
+            return None
+    return None
 
 
 def replicates(plan: StudyPlan, chunk: tuple[int, int, int]) -> list[Row]:
@@ -137,7 +148,7 @@ def one_replicate(plan: StudyPlan, scenario: int, replicate: int) -> Row:
             warnings.simplefilter("ignore")
             survey = survey_of(plan, scenario, replicate)
             row |= _seen(survey)
-            estimate = maximise(model_of(plan, scenario, survey), progress=False)
+            estimate = maximise(Model(survey, **options_of(plan, scenario)), progress=False)
             row |= _estimates(plan, plan.scenarios[scenario], estimate)
     except SecrError as error:
         row |= {"failed": True, "message": f"{type(error).__name__}: {error}"}
