@@ -448,6 +448,8 @@ def test_scenarios_that_contradict_themselves_are_refused_at_once():
         _plain(fixed_n=5, population=sn.design.simulate_population)
     with pytest.raises(sn.DataError, match=r"faults must be a function.*got 0\.1"):
         _plain(faults=0.1)
+    with pytest.raises(sn.DataError, match="distances must be a metric .*got 'leastcost'"):
+        _plain(distances="leastcost")
     with pytest.raises(sn.DataError, match="classes must be a mapping"):
         _plain(classes=["f", "m"])
     with pytest.raises(sn.DataError, match=r"animals would live on this mask"):

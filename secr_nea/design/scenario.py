@@ -151,6 +151,10 @@ class Scenario:
             )
         if isinstance(distances, Metric):
             distances = MetricDistance(distances, mask)
+        if distances is not None and not callable(distances):
+            raise DataError(
+                f"distances must be a metric such as LeastCost() or a function; got {distances!r}."
+            )
         function = detection_function(detection)
         for level in shares or (None,):
             values = parameter_values(function, traps, of_class(parameters, level))
