@@ -46,7 +46,7 @@ pytestmark = pytest.mark.filterwarnings(
 )
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def collected():
     """Collect what distributed left here, under the marks above, and not in another test."""
     yield
@@ -73,6 +73,7 @@ def by_loop():
 # --- the same everywhere -------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("collected")
 @pytest.mark.parametrize(
     "deaths", ["one worker", pytest.param("every worker", marks=pytest.mark.proof)]
 )
