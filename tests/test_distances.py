@@ -411,7 +411,9 @@ def test_resistance_is_that_of_the_pseudo_inverse():
     mask, traps, z = landscape(holes=10)
     ground = sn.CommuteDistance().ground(traps, mask, "ridge")
     friction = np.exp(z)
-    inverse = np.linalg.pinv(laplacian(Circuit.of(ground.graph, friction, 0)))
+    inverse = np.linalg.pinv(
+        laplacian(Circuit.of(ground.graph, friction, 0)), rcond=1e-10, hermitian=True
+    )
     diagonal = np.diag(inverse)
     s = ground.sites
     expected = diagonal[s][:, None] + diagonal - 2.0 * inverse[s]

@@ -462,7 +462,7 @@ def test_tests_that_cannot_be_made_are_told():
     with pytest.raises(sn.FitError, match="animals for 'Sailugem', so that no survey"):
         endless.goodness_of_fit()
     trap = quiet_fit(world(), lambda0="~ trap_detected_before")
-    with pytest.raises(sn.ModelError, match="the data's own history"):
+    with pytest.raises(sn.ModelError, match="changes the detection of others"):
         trap.goodness_of_fit()
 
 
