@@ -33,7 +33,7 @@ from secr_nea.inference import (
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 SEED = 20_260_730
 SHARE = float(os.environ.get("SECR_NEA_PROOF_SHARE", "1"))
-N_INTERVALS, N_CLUSTERED = (round(SHARE * number) for number in (200, 200))
+N_INTERVALS, N_CLUSTERED = (round(SHARE * number) for number in (150, 150))
 N_REPLICATES, N_BOOTSTRAP = 39, 99
 DENSITY, LAMBDA0, SIGMA = 10.0, 0.25, 2500.0  # per 100 km2; per effort; metres
 AREA_SEEDS = {"intervals": 4, "clusters": 5}
@@ -90,7 +90,7 @@ TRUE_KINDS = {
     "sexes": true_kind(
         6,
         "true, sexes that differ",
-        150,
+        120,
         (template(4.0, sexes=True),),
         SEXES,
         [LOG_D, LOG_LAMBDA0, -0.5, np.log(2000.0), 0.4, 0.0],
@@ -98,12 +98,12 @@ TRUE_KINDS = {
     "surveys": true_kind(
         7,
         "true, two surveys",
-        150,
+        120,
         (template(name="a"), template(4.0, 4, name="b")),
         {"D": "~ session"},
         [LOG_D, 0.5, LOG_LAMBDA0, LOG_SIGMA],
     ),
-    "classes": true_kind(8, "true, two latent classes", 100, (template(6.0),), CLASSES, TWO_KINDS),
+    "classes": true_kind(8, "true, two latent classes", 60, (template(6.0),), CLASSES, TWO_KINDS),
 }
 WRONG_KINDS = {
     f"{name}, effort {effort:.0f}": Kind(seed, title, 60, (template(effort),), truth, beta, {})
