@@ -471,6 +471,24 @@ def test_activity_centres_are_drawn_from_their_distribution():
     assert classes.number == 5
 
 
+def test_expected_totals_are_given_where_animals_were_detected():
+    """By hand: density, being detected at all, and shares of the detections at each detector."""
+    fit = quiet_fit(world())
+    done = complete(
+        fit.model, fit.coefficients, 0, distance_classes(fit, 5), 2, np.random.default_rng(1)
+    )
+    survey = world()
+    hazard = ExpectedCounts(fit.model, 0).expected(
+        fit.coefficients, np.arange(survey.mask.n_points)
+    )
+    whole = hazard.sum(axis=1)
+    detected = 1.0 - np.exp(-whole)
+    for i, counts in enumerate(count_matrix(survey)):
+        weight = detected * np.prod((hazard / whole[:, None]) ** counts, axis=1)
+        by_hand = (weight @ (whole / detected)) / weight.sum()
+        assert done.totals[i] == pytest.approx(by_hand, rel=1e-6)
+
+
 def test_tests_that_cannot_be_made_are_told():
     with pytest.raises(sn.DataError, match="must be 25 or more for 3 coefficients; got 24"):
         null_fit().goodness_of_fit(n_replicates=24)

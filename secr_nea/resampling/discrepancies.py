@@ -159,8 +159,8 @@ def complete(
     observed = count_matrix(survey)
     totals = np.zeros(n)
     for encounter in encounters:
-        own = encounter.animals
-        totals[own] = _totals(encounter, everywhere, pattern_of[own], observed[own].sum(axis=1))
+        rows = encounter.animals
+        totals[rows] = _totals(encounter, everywhere, pattern_of[rows], observed[rows].sum(axis=1))
     missed = _missed(model, coefficients, b, everywhere, classes)
     return Completed(observed, expected, distance, totals, missed)
 

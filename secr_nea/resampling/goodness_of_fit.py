@@ -182,7 +182,7 @@ def goodness_of_fit(
     seed : int, numpy SeedSequence, numpy Generator, or None
         The same int gives the same p-values.
     n_draws : int
-        Draws of activity centres, over which a discrepancy is averaged.
+        Draws of activity centres, over which discrepancies are averaged.
     n_distances : int
         Classes of distance between activity centre and detector, each with about as many expected
         detections.
@@ -206,8 +206,10 @@ def goodness_of_fit(
 
     Notes
     -----
-    The discrepancy is sum (sqrt(y) - sqrt(E))^2. Animals that were missed enter the tests by
-    detector and distance with their expectation. Choo et al. compare real and simulated counts
+    The discrepancy is sum (sqrt(y) - sqrt(E))^2. In the test by animal E is the expected total
+    given where the animal was detected but not how often: places drawn given both would hide
+    animals that differ. Animals that were missed enter the tests by detector and distance with
+    their expectation. Choo et al. compare real and simulated counts
     at the same activity centres, which were drawn from the real data; such p-values are far from
     uniform. Here the simulated survey goes the whole way from its own counts to coefficients and
     activity centres. What the estimates of the simulated surveys explain of their discrepancies is
