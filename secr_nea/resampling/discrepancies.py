@@ -150,11 +150,17 @@ def complete(
                 if not len(draw):
                     continue
                 where = point[draw, place]
-                own = None if states is None else states[place]
-                found = counts.expected(
-                    coefficients, where, animal_class=int(c), pattern=int(u), states=own
+                expected[draw, animals[place]] = (
+                    everywhere(int(c), int(u))[where]
+                    if states is None
+                    else counts.expected(
+                        coefficients,
+                        where,
+                        animal_class=int(c),
+                        pattern=int(u),
+                        states=states[place],
+                    )
                 )
-                expected[draw, animals[place]] = found
                 distance[draw, animals[place]] = classes.of(survey.mask.xy[where], survey.traps.xy)
     observed = count_matrix(survey)
     totals = np.zeros(n)
