@@ -33,7 +33,7 @@ from secr_nea.inference import (
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 SEED = 20_260_730
 SHARE = float(os.environ.get("SECR_NEA_PROOF_SHARE", "1"))
-N_INTERVALS, N_CLUSTERED = (round(SHARE * number) for number in (150, 150))
+N_INTERVALS, N_CLUSTERED = (round(SHARE * number) for number in (100, 100))
 N_REPLICATES, N_BOOTSTRAP = 39, 99
 DENSITY, LAMBDA0, SIGMA = 10.0, 0.25, 2500.0  # per 100 km2; per effort; metres
 AREA_SEEDS = {"intervals": 4, "clusters": 5}
