@@ -160,6 +160,54 @@ def _itself(shared: object) -> object:
     return shared
 
 
+def connected(client: Any) -> Any:
+    """The client, if it is one.
+
+    Parameters
+    ----------
+    client : distributed.Client
+
+    Returns
+    -------
+    distributed.Client
+
+    Raises
+    ------
+    DataError
+        If it is something else.
+    ModelError
+        If ``distributed`` is not installed.
+    """
+    if not isinstance(client, _distributed().Client):
+        raise DataError(f"client must be a distributed Client; got {client!r}.")
+    return client
+
+
+def asked(client: Any, futures: Sequence[Any]) -> list[Any]:
+    """Results of a few tasks, in order.
+
+    Parameters
+    ----------
+    client : distributed.Client
+    futures : sequence of Future
+
+    Returns
+    -------
+    list
+
+    Raises
+    ------
+    FitError
+        If workers die again and again.
+    """
+    try:
+        return list(client.gather(list(futures)))
+    except _distributed().KilledWorker as error:
+        raise FitError(
+            f"Workers of the cluster died again and again ({error}). Have they enough memory?"
+        ) from None
+
+
 def _distributed() -> Any:
     try:
         import distributed

@@ -195,7 +195,7 @@ class HabitatMask(MaskSelection):
         Parameters
         ----------
         raster : path or DataArray, dims (y, x), projected, square cells
-        keep : function of the values giving true/false, or (lowest, highest), optional
+        keep : function of the values giving true/false cell by cell, or (lowest, highest), optional
             Which cells are habitat, for example ``keep=(3000, 5500)`` for elevation in metres; all
             cells with a value when None.
         name : str
@@ -208,7 +208,8 @@ class HabitatMask(MaskSelection):
         Raises
         ------
         DataError
-            Nothing kept, cells that are not square, unreadable file.
+            Nothing kept, cells that are not square, unreadable file, ``keep`` that is no function
+            of single cells.
         CRSError
             A raster in degrees.
         """

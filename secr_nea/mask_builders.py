@@ -13,6 +13,7 @@ import pyproj
 from numpy.typing import ArrayLike
 
 from secr_nea import _checks
+from secr_nea import raster_windows as windows
 from secr_nea._crs import describe, same_crs
 from secr_nea._typing import BoolArray, FloatArray
 from secr_nea.errors import CRSError, DataError
@@ -269,7 +270,7 @@ def raster_cells(
     Parameters
     ----------
     raster : DataArray, dims (y, x), projected
-    keep : function of the values, (lowest, highest) value, or None
+    keep : function of the values, cell by cell, (lowest, highest) value, or None
         Which cells are habitat; all with a value when None.
 
     Returns
@@ -280,19 +281,40 @@ def raster_cells(
     """
     x, y = raster["x"].to_numpy().astype(np.float64), raster["y"].to_numpy().astype(np.float64)
     spacing = _square_cell(x, y)
-    values = raster.to_numpy().astype(np.float64)
-    chosen = np.isfinite(values)
-    if callable(keep):
-        chosen &= np.asarray(keep(values), dtype=np.bool_)
-    elif keep is not None:
-        chosen &= (values >= keep[0]) & (values <= keep[1])
-    if not chosen.any():
+    centres, kept = [], []
+    low, high = np.inf, -np.inf
+    for strip in windows.row_strips(raster):
+        values = strip.to_numpy().astype(np.float64)
+        known = np.isfinite(values)
+        low = min(low, values.min(initial=np.inf, where=known))
+        high = max(high, values.max(initial=-np.inf, where=known))
+        chosen = known & _kept(values, keep)
+        columns, rows = np.meshgrid(x, strip["y"].to_numpy().astype(np.float64))
+        centres.append(np.column_stack([columns[chosen], rows[chosen]]))
+        kept.append(values[chosen])
+    if not sum(map(len, kept)):
+        told = f"values {low:g} to {high:g}" if low <= high else "no cell has a value"
+        raise DataError(f"No raster cell is kept ({told}, keep={keep!r}).")
+    return np.concatenate(centres), np.concatenate(kept), spacing
+
+
+def _kept(
+    values: FloatArray, keep: Callable[[FloatArray], BoolArray] | tuple[float, float] | None
+) -> BoolArray:
+    """Which cells of a strip of a raster are habitat."""
+    if keep is None:
+        return np.ones(values.shape, dtype=np.bool_)
+    if not callable(keep):
+        return np.asarray((values >= keep[0]) & (values <= keep[1]))
+    chosen = np.asarray(keep(values), dtype=np.bool_)
+    first = values[:1, : max(values.shape[1] // 2, 1)]
+    alone = np.asarray(keep(first), dtype=np.bool_)
+    if chosen.shape != values.shape or not np.array_equal(alone, chosen[:1, : first.shape[1]]):
         raise DataError(
-            f"No raster cell is kept (values {np.nanmin(values):g} to {np.nanmax(values):g}, "
-            f"keep={keep!r})."
+            "keep must decide cell by cell, as lambda z: z > 3000 does: the raster is read in "
+            "parts. Compute a mean or a quantile of the whole raster before, and compare with it."
         )
-    columns, rows = np.meshgrid(x, y)
-    return np.column_stack([columns[chosen], rows[chosen]]), values[chosen], spacing
+    return chosen
 
 
 def _square_cell(x: FloatArray, y: FloatArray) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import pandas as pd
 import pyproj
 
 from secr_nea import _checks, _columns
+from secr_nea import raster_windows as windows
 from secr_nea._crs import describe
 from secr_nea._typing import FloatArray
 from secr_nea.errors import CRSError, DataError
@@ -121,12 +123,13 @@ def _raster_at(
     method: str,
     spacing: float,
 ) -> FloatArray:
-    raster = one_band(raster, name).sortby(["x", "y"])
+    raster = windows.ascending(one_band(raster, name))
     x, y = _in_raster_crs(xy, crs, raster_crs(raster), name)
     if method in ("mean", "mode"):
         values = _within_cells(xy, crs, raster, spacing, method)
     else:
-        values = _nearest(raster, x, y) if method == "nearest" else _linear(raster, x, y)
+        sample = windows.nearest if method == "nearest" else windows.linear
+        values = windows.at_points(raster, x, y, sample)
     missing = int(np.isnan(values).sum())
     if missing == len(values):
         raise DataError(
@@ -157,64 +160,45 @@ def _in_raster_crs(
     return np.asarray(x), np.asarray(y)
 
 
-def _nearest(raster: xarray.DataArray, x: FloatArray, y: FloatArray) -> FloatArray:
-    """Value of the raster cell that holds each point; NaN outside the raster."""
-    column, inside_x = _cell(raster["x"].to_numpy(), x)
-    row, inside_y = _cell(raster["y"].to_numpy(), y)
-    # vectorised picking reads only the cells that are needed from a lazily opened file
-    import xarray
-
-    picked = raster.isel(
-        x=xarray.DataArray(column, dims="point"), y=xarray.DataArray(row, dims="point")
-    )
-    values = picked.to_numpy().astype(np.float64)
-    return np.where(inside_x & inside_y, values, np.nan)
-
-
-def _cell(
-    centres: np.ndarray[Any, Any], at: FloatArray
-) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """Index of the cell around each place along one ascending axis, and whether there is one."""
-    if len(centres) < 2:
-        raise DataError("A raster needs at least 2 x 2 cells to be sampled.")
-    edges = np.concatenate(
-        [
-            [1.5 * centres[0] - 0.5 * centres[1]],
-            (centres[1:] + centres[:-1]) / 2,
-            [1.5 * centres[-1] - 0.5 * centres[-2]],
-        ]
-    )
-    index = np.searchsorted(edges, at, side="right") - 1
-    known = np.isfinite(at) & (index >= 0) & (index < len(centres))
-    return np.clip(index, 0, len(centres) - 1), known
-
-
 def _within_cells(
     xy: FloatArray, crs: pyproj.CRS | None, raster: xarray.DataArray, spacing: float, method: str
 ) -> FloatArray:
     """Mean or most frequent value of the raster cells in each mask cell, by GDAL's warper."""
-    import rioxarray  # noqa: F401  (adds .rio)
-    from rasterio.enums import Resampling
-
     template = as_raster(xy, spacing, np.ones(len(xy)), "mask", "1")
     # Without any CRS both are in the same plane; the warper only needs one name for it.
-    plane = "EPSG:32645" if crs is None else crs
-    given = raster.astype(np.float64).sortby("y", ascending=False)
-    given = given.rio.write_crs(plane if crs is None else raster_crs(raster)).rio.write_nodata(
-        np.nan
-    )
-    how = Resampling.average if method == "mean" else Resampling.mode
-    cells = given.rio.reproject_match(template.rio.write_crs(plane), resampling=how)
-    cells = cells.assign_coords(x=template["x"], y=template["y"])
-    return _nearest(cells.sortby(["x", "y"]), xy[:, 0], xy[:, 1])
+    systems = {"src_crs": raster_crs(raster), "dst_crs": crs} if crs is not None else {}
+    values = []
+    for strip in _strips(template, spacing, crs, raster):
+        part = windows.within(raster, _bounds(strip, spacing, crs, raster))
+        values.append(windows.warped(part, strip, spacing, method, **systems))
+    cells = template.copy(data=np.concatenate(values))
+    return windows.nearest(windows.ascending(cells), xy[:, 0], xy[:, 1])
 
 
-def _linear(raster: xarray.DataArray, x: FloatArray, y: FloatArray) -> FloatArray:
-    import xarray
+def _strips(
+    template: xarray.DataArray, spacing: float, crs: pyproj.CRS | None, raster: xarray.DataArray
+) -> list[xarray.DataArray]:
+    """The raster of a mask in strips of rows, each over not too many cells of another raster."""
+    below = windows.within(raster, _bounds(template, spacing, crs, raster))
+    wanted = 1 if below is None else -(-below.size // windows.CELLS)
+    number = min(wanted, template.sizes["y"])
+    edges = np.linspace(0, template.sizes["y"], number + 1).astype(int).tolist()
+    return [template.isel(y=slice(low, high)) for low, high in pairwise(edges)]
 
-    points = {"x": xarray.DataArray(x, dims="point"), "y": xarray.DataArray(y, dims="point")}
-    values: FloatArray = raster.astype(np.float64).interp(points, method="linear").to_numpy()
-    return values
+
+def _bounds(
+    cells: xarray.DataArray, spacing: float, crs: pyproj.CRS | None, raster: xarray.DataArray
+) -> tuple[float, float, float, float]:
+    """Rectangle in the system of a raster that holds the cells of another."""
+    half = spacing / 2.0
+    x, y = cells["x"].to_numpy(), cells["y"].to_numpy()
+    corners = (x.min() - half, y.min() - half, x.max() + half, y.max() + half)
+    target = raster_crs(raster)
+    if crs is None or target is None:
+        return corners
+    turn = pyproj.Transformer.from_crs(crs, target, always_xy=True)
+    left, bottom, right, top = turn.transform_bounds(*corners)
+    return left, bottom, right, top
 
 
 def _layer_at(

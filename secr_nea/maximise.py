@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from scipy import optimize
@@ -17,7 +18,7 @@ from secr_nea.errors import FitError
 from secr_nea.estimate import Estimate
 from secr_nea.friction_scan import bridging, friction_of, other_tops, settled
 from secr_nea.individuals import LATENT
-from secr_nea.likelihood import Likelihood, likelihood_of
+from secr_nea.likelihood import ClusterLikelihood, Likelihood, likelihood_of, likelihood_on
 from secr_nea.model import Model
 from secr_nea.parameters import predictor_scale
 from secr_nea.smoothing import Penalties, Smoothing
@@ -34,14 +35,16 @@ class _Scaled:
     With penalised smooths the penalty 1/2 sum_j stiffness_j u_j^2 is added.
     """
 
-    likelihood: Likelihood
+    likelihood: Likelihood | ClusterLikelihood
     scale: FloatArray
     tick: Callable[[], None]
     stiffness: FloatArray | None = None
     recent: list[tuple[FloatArray, tuple[float, FloatArray]]] = field(default_factory=list)
 
     @classmethod
-    def of(cls, likelihood: Likelihood, near: FloatArray, tick: Callable[[], None]) -> _Scaled:
+    def of(
+        cls, likelihood: Likelihood | ClusterLikelihood, near: FloatArray, tick: Callable[[], None]
+    ) -> _Scaled:
         return cls(likelihood, predictor_scale(likelihood.model.parameters, near), tick)
 
     def __call__(self, u: FloatArray) -> tuple[float, FloatArray]:
@@ -210,6 +213,7 @@ def maximise(
     start: Mapping[str, float] | None = None,
     progress: bool = True,
     thorough: bool = True,
+    client: Any = None,
 ) -> Estimate:
     """Fit a model by maximum likelihood.
 
@@ -224,6 +228,8 @@ def maximise(
     thorough : bool
         Whether latent classes are always tried from several starts, as their likelihood may have
         several maxima.
+    client : distributed.Client, optional
+        Cluster whose workers evaluate the surveys side by side.
 
     Returns
     -------
@@ -261,7 +267,7 @@ def maximise(
         starts = crude_starts(model)
         if start is not None:
             starts.insert(0, chained_start(model, starts[0], start))
-        search = _Search.of(model, starts[0], lambda: bar.update())
+        search = _Search.of(model, starts[0], lambda: bar.update(), client)
         starts = search.ranked(starts, keep_first=start is not None)
         if not starts:
             raise FitError(
@@ -293,8 +299,8 @@ class _Search:
     penalties: Penalties | None
 
     @classmethod
-    def of(cls, model: Model, near: FloatArray, tick: Callable[[], None]) -> _Search:
-        likelihood = likelihood_of(model)
+    def of(cls, model: Model, near: FloatArray, tick: Callable[[], None], client: Any) -> _Search:
+        likelihood = likelihood_of(model) if client is None else likelihood_on(model, client)
         every = thinning(model)
         full = _Scaled.of(likelihood, near, tick)
         penalties = None

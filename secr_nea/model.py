@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -298,6 +299,18 @@ class Model:
             variables = variables_of([self.formulas.get(name, "~ 1")], survey_names(self.surveys))
             return survey_frame(self.surveys, variables)
         return self.detection_rows.frame
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Everything but the tables of its likelihood, which are large and soon made again."""
+        kept = {key: value for key, value in vars(self).items() if "_likelihood" not in key}
+        # Read-only views cannot be pickled; each is made again below.
+        views = {key for key, value in kept.items() if isinstance(value, MappingProxyType)}
+        return {"views": views, **{k: dict(v) if k in views else v for k, v in kept.items()}}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        views = state.pop("views")
+        for key, value in state.items():
+            vars(self)[key] = MappingProxyType(value) if key in views else value
 
     @property
     def has_density(self) -> bool:

@@ -9,10 +9,12 @@ import sys
 from functools import cache
 from pathlib import Path
 
+import geopandas
 import numpy as np
 import oracle
 import pandas as pd
 import pytest
+import shapely
 import tolerances
 
 import secr_nea as sn
@@ -245,6 +247,47 @@ def test_results_folder(tmp_path, capsys):
     assert (home / "density_survey.tif").is_file()
 
 
+@pytest.mark.filterwarnings("ignore:'crs' was not provided")
+def test_numbers_by_region_for_the_public(tmp_path):
+    mask = pd.read_csv(PROXIMITY / "mask.csv")
+    (west, south), (east, north) = mask[["x", "y"]].min(), mask[["x", "y"]].max()
+    middle = (west + east) / 2.0 + 1.0  # not on a column of points
+    halves = geopandas.GeoDataFrame(
+        {"ridge": ["west", "east"]},
+        geometry=[
+            shapely.box(west - 1e4, south - 1e4, middle, north + 1e4),
+            shapely.box(middle, south - 1e4, east + 1e4, north + 1e4),
+        ],
+    )
+    halves.to_file(tmp_path / "halves.gpkg")
+    home = tmp_path / "results"
+    options = ("--regions", tmp_path / "halves.gpkg", "--by", "ridge", "--title", "Two halves")
+    assert (
+        estimate("--detector", "binary", "--report", home, *options, "--public", folder=PROXIMITY)
+        == 0
+    )
+    numbers = pd.read_csv(home / "abundance.csv").set_index("region")["expected_n"]
+    assert numbers["west"] + numbers["east"] == pytest.approx(numbers["whole mask"], rel=1e-6)
+    assert "Two halves" in (home / "index.html").read_text(encoding="utf-8")
+    assert not list(home.glob("*.tif"))
+
+
+@pytest.mark.filterwarnings("ignore:'crs' was not provided")
+def test_only_habitat_is_in_the_mask(tmp_path):
+    traps = pd.read_csv(PROXIMITY / "traps.csv")
+    (west, south), (east, north) = traps[["x", "y"]].min(), traps[["x", "y"]].max()
+    forest = shapely.box(west - 2e4, south - 2e4, (west + east) / 2.0, north + 2e4)
+    geopandas.GeoDataFrame(geometry=[forest]).to_file(tmp_path / "forest.gpkg")
+    out = tmp_path / "out.json"
+    options = ("--detector", "binary", "--spacing", "1000", "--json", out, "--quiet")
+    given = ("--buffer", "8000", *options)
+    sizes = []
+    for extra in ((), ("--habitat", tmp_path / "forest.gpkg")):
+        assert estimate(*given, *extra, folder=PROXIMITY, mask="auto") == 0
+        sizes.append(next(iter(read(out)["surveys"].values()))["area_km2"])
+    assert 0.4 * sizes[0] < sizes[1] < 0.6 * sizes[0]
+
+
 def test_sex_of_some_animals(tmp_path):
     out = tmp_path / "out.json"
     case = oracle.case("sessions_sex_hybrid")
@@ -346,7 +389,7 @@ def test_a_flat_coefficient_is_named_and_no_failure(tmp_path, capsys):
 
 
 def test_a_fit_that_did_not_converge(tmp_path, capsys, monkeypatch):
-    module = sys.modules["secr_nea.fit"]
+    module = sys.modules["secr_nea.fitting"]
     real = module.maximise
 
     def gives_up(model, **options):
@@ -378,7 +421,7 @@ def test_an_interrupted_fit(capsys, monkeypatch):
     def interrupt(*arguments, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sys.modules["secr_nea.fit"], "maximise", interrupt)
+    monkeypatch.setattr(sys.modules["secr_nea.fitting"], "maximise", interrupt)
     assert estimate(*MODEL) == 130
     assert "Traceback" not in capsys.readouterr().err
 
@@ -410,6 +453,9 @@ def test_an_interrupted_fit(capsys, monkeypatch):
         (["--at", "a.json", "--report", "folder"], "cannot be used with --report"),
         (["--json", "absent_folder/out.json"], "--json: there is no folder"),
         (["--report", __file__], "is a file; name a folder"),
+        (["--public"], "--public is for the results folder; say where"),
+        (["--report", "folder", "--by", "country"], "--by names the polygons of --regions"),
+        (["--habitat", "forest.gpkg"], "--habitat is for --mask auto"),
         (["--bogus", "1"], "Unknown option: --bogus"),
         (["stray"], "stray"),
     ],

@@ -18,7 +18,7 @@ import secr_nea as sn
 from secr_nea import _numba
 from secr_nea._kernels import grid as grid_kernels
 from secr_nea._kernels.patches import near_patches
-from secr_nea.likelihood import blocks, grid, likelihood_of, points, separable
+from secr_nea.likelihood import Likelihood, blocks, grid, likelihood_of, points, separable
 
 SPACING = 400.0
 
@@ -207,11 +207,13 @@ def test_what_is_left_out_is_below_its_bound(detector, monkeypatch):
     exact = general(model, x, monkeypatch)[0]
     lost = []
     for tolerance in (1e-1, 1e-2, 1e-4, separable.TOLERANCE):
-        forward = likelihood_of(model)._forward(state, tolerance)
+        forward = Likelihood(model, tolerance=tolerance)._forward(state)
         lost.append(abs(forward.value - exact))
         assert lost[-1] <= tolerance + 1e-14 * abs(exact)
     assert lost[0] > 1e-9
-    (situation,) = blocks._situations(state.flat, function, separable.TOLERANCE)
+    (situation,) = blocks._situations(
+        state.flat, function, blocks._largest_change(state.flat, separable.TOLERANCE)
+    )
     n_patches = len(situation.given.patches.width)
     assert len(situation.near.item) < 0.6 * n_patches * len(situation.shapes.x)
     assert len(situation.near_animals.item) < 0.8 * n_patches * len(situation.animals.x)

@@ -156,7 +156,11 @@ def test_same_night_across_a_border_needs_one_zone():
        st.one_of(st.none(), st.integers(1, 9)), st.sampled_from(["any", "sum"]))  # fmt: skip
 def test_checked_tables_and_field_sheets_give_equal_effort(spans, edge_days, starts_at, days, pair):
     first = np.datetime64("2024-05-01")
-    rows = [("T", str(i), str(first + a), str(first + a + b)) for i, (a, b) in enumerate(spans)]
+    day = np.timedelta64(1, "D")
+    rows = [
+        ("T", str(i), str(first + a * day), str(first + (a + b) * day))
+        for i, (a, b) in enumerate(spans)
+    ]
     rows.append(("U", "", "2024-04-20T06:30:00", "2024-07-01T18:15:00"))
     checked = operation(*rows, edge_days=edge_days, station=pair)
     frame = pd.DataFrame(rows, columns=["trap_id", "camera", "start", "end"])

@@ -19,3 +19,13 @@ def test_a_survey_survives_pickling_read_only_and_to_the_last_digit():
             array[:] = 0
     at = [1.0, -3.0, 7.0]
     assert sn.log_likelihood(sn.Model(again), at) == sn.log_likelihood(sn.Model(survey), at)
+
+
+def test_a_fit_can_be_kept_and_opened_again():
+    with pytest.warns(sn.SecrWarning):
+        fit = sn.fit(survey_of_design(example_design()), progress=False)
+    again = pickle.loads(pickle.dumps(fit))
+    assert again.log_likelihood == fit.log_likelihood
+    assert again.abundance().equals(fit.abundance())
+    with pytest.raises(TypeError, match="mappingproxy"):
+        again.model.formulas["D"] = "~ x"

@@ -303,7 +303,9 @@ def smooth_fit(survey):
 
 def test_gradient_of_the_penalised_objective(survey):
     model = sn.Model(survey, D="~ s(rugged, k=6) + te(x, y, k=3)")
-    target = _Scaled.of(sn.likelihood.likelihood_of(model), lambda: None)
+    target = _Scaled.of(
+        sn.likelihood.likelihood_of(model), np.zeros(model.n_coefficients), lambda: None
+    )
     penalties = Penalties.of(model.smooths, target.scale, survey.n_animals)
     assert len(penalties.start) == 3
     stiffness = penalties.stiffness(np.array([3.0, 20.0, 0.5]))

@@ -18,12 +18,12 @@ from tolerances import EXACT
 
 import secr_nea as sn
 from secr_nea import inference
+from secr_nea.border.crossings import crossings_of, shortest_order
+from secr_nea.border.labels import NAMES, WORDS, counted, localised
+from secr_nea.border.sides import sides_of
+from secr_nea.border.summary import SENTENCES
 from secr_nea.diagnosis import Diagnosis
 from secr_nea.estimate import Estimate
-from secr_nea.transboundary.crossings import crossings_of, shortest_order
-from secr_nea.transboundary.labels import NAMES, WORDS, counted, localised
-from secr_nea.transboundary.sides import sides_of
-from secr_nea.transboundary.summary import SENTENCES
 
 GOOD = Diagnosis(True, 0.0, 0.0, True, (), (), 1, 0.0, "At the maximum.")
 X0, Y0 = 500_000.0, 5_400_000.0

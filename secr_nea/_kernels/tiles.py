@@ -148,6 +148,27 @@ def _log_encounter(
 
 
 @kernel
+def encounter_logs(
+    tables: Tables, pattern: IntArray, first: int, log_hazard: FloatArray, out: FloatArray
+) -> None:
+    """Lower bound of log Pr(w_i | x), competing terms left out, at one point for each animal.
+
+    pattern (n,) is that of the animals first, first + 1, ..., log_hazard (J, n); out (n,).
+    """
+    for i in range(out.size):
+        total = 0.0
+        p = pattern[i]
+        while p >= 0:
+            for e in range(tables.exposure_start[p], tables.exposure_start[p + 1]):
+                hazard = exp(log_hazard[tables.exposure_column[e], i])
+                total -= tables.exposure_effort[e] * hazard
+            p = tables.base[p]
+        for e in range(tables.detection_start[first + i], tables.detection_start[first + i + 1]):
+            total += tables.detection_count[e] * log_hazard[tables.detection_column[e], i]
+        out[i] = total
+
+
+@kernel
 def tile_value(
     tables: Tables,
     log_hazard: FloatArray,

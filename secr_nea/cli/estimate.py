@@ -35,6 +35,7 @@ def estimate(
     detector: Annotated[str, _option("detector", TABLES)] = "count",
     buffer: Annotated[float | None, _option("buffer", TABLES)] = None,
     spacing: Annotated[float | None, _option("spacing", TABLES)] = None,
+    habitat: Annotated[str | None, _option("habitat", TABLES)] = None,
     effort_column: Annotated[str | None, _option("effort-column", TABLES)] = None,
     effort_table: Annotated[str | None, _option("effort-table", TABLES)] = None,
     individuals: Annotated[str | None, _option("individuals", TABLES)] = None,
@@ -63,6 +64,10 @@ def estimate(
     variance: Annotated[str, _option("variance", OUTPUT)] = "auto",
     json: Annotated[str | None, _option("json", OUTPUT)] = None,
     report: Annotated[str | None, _option("report", OUTPUT)] = None,
+    regions: Annotated[str | None, _option("regions", OUTPUT)] = None,
+    by: Annotated[str | None, _option("by", OUTPUT)] = None,
+    title: Annotated[str | None, _option("title", OUTPUT)] = None,
+    public: Annotated[bool, _option("public", OUTPUT)] = False,
     quiet: Annotated[bool, _option("quiet", OUTPUT)] = False,
 ) -> int:
     """Estimate density, detection and numbers of animals from tables of a survey.
@@ -86,6 +91,8 @@ def estimate(
         With --mask auto: how far the mask reaches from the traps, metres, about 4 sigma.
     spacing
         Side of a mask cell, metres.
+    habitat
+        With --mask auto: layer of polygons (GeoPackage, shapefile ...); other cells are left out.
     effort_column
         Column of the traps table with the effort of the one occasion.
     effort_table
@@ -142,6 +149,14 @@ def estimate(
         Write all results to this JSON file.
     report
         Write a results folder with a page, tables, maps and rasters.
+    regions
+        With --report: layer of polygons, or covariate of the mask, to give numbers for.
+    by
+        With --regions: attribute of the polygons that names them, such as country.
+    title
+        With --report: title of the page.
+    public
+        With --report: leave out everything that tells where cameras and animals are.
     quiet
         Print nothing but warnings and errors.
     """
@@ -151,6 +166,7 @@ def estimate(
 
     _check_fitting(at=at, start=start, report=report, threads=threads)
     _check_output(json=json, report=report, level=level, variance=variance)
+    _check_report(report, regions=regions, by=by, title=title, public=public)
     given = (D, lambda0, g0, a0, sigma, z, w, noneuc, pmix)
     formulas = {n: text for n, text in zip(PARAMETERS, given, strict=True) if text is not None}
     inputs.refuse_survey_column(formulas, survey_column)
@@ -162,7 +178,7 @@ def estimate(
         surveys = sn.read_surveys(
             traps=traps,
             captures=captures,
-            mask=inputs.mask_source(mask, buffer, spacing),
+            mask=inputs.mask_source(mask, buffer, spacing, habitat),
             detector=detector,
             crs=crs,
             effort=effort_table,
@@ -197,7 +213,16 @@ def estimate(
     if json is not None:
         write_json(values, json)
     if report is not None:
-        home = write_report(fit, report, level=level, variance=variance)
+        home = write_report(
+            fit,
+            report,
+            regions=regions,
+            by=by,
+            title=title,
+            level=level,
+            variance=variance,
+            public=public,
+        )
         if not quiet:
             print(f"\nResults: {home / 'index.html'}")
     return 0 if point is not None or fit.diagnosis.converged else NOT_CONVERGED
@@ -212,6 +237,15 @@ def _check_fitting(
         raise DataError(f"--at evaluates without fitting, so it cannot be used with {other}.")
     if threads is not None and threads < 1:
         raise DataError(f"--threads must be at least 1; got {threads}.")
+
+
+def _check_report(report: str | None, **options: str | bool | None) -> None:
+    """Refuse options of a report where none is asked for, and names without what they name."""
+    for name, value in options.items():
+        if value and report is None:
+            raise DataError(f"--{name} is for the results folder; say where: --report FOLDER.")
+    if options["by"] and not options["regions"]:
+        raise DataError("--by names the polygons of --regions; give these as well.")
 
 
 def _check_output(*, json: str | None, report: str | None, level: float, variance: str) -> None:

@@ -15,7 +15,7 @@ AUTO = "auto"
 
 
 def mask_source(
-    mask: str, buffer: float | None, spacing: float | None
+    mask: str, buffer: float | None, spacing: float | None, habitat: str | None = None
 ) -> str | Callable[[sn.TrapArray], sn.HabitatMask]:
     """Mask table, or a function that makes a mask around traps.
 
@@ -24,6 +24,8 @@ def mask_source(
     mask : str
         Path of a table, or "auto".
     buffer, spacing : float, metres, optional
+    habitat : str, optional
+        Path of a layer of polygons; only cells in them are kept.
 
     Returns
     -------
@@ -32,7 +34,7 @@ def mask_source(
     Raises
     ------
     DataError
-        "auto" without a buffer, or a buffer with a table.
+        "auto" without a buffer; a buffer or habitat with a table.
     """
     if mask != AUTO:
         if buffer is not None:
@@ -40,13 +42,20 @@ def mask_source(
                 f"--buffer is for --mask auto; the mask table {mask!r} already says how far it "
                 "reaches. Leave one of the two out."
             )
+        if habitat is not None:
+            raise DataError(
+                f"--habitat is for --mask auto; the mask table {mask!r} already says which cells "
+                "are habitat. Leave one of the two out."
+            )
         return mask
     if buffer is None:
         raise DataError(
             "--mask auto needs --buffer, the distance in metres that the mask reaches from the "
             "traps: about 4 sigma, for example --buffer 25000."
         )
-    return lambda traps: sn.HabitatMask.around(traps, buffer=buffer, spacing=spacing)
+    return lambda traps: sn.HabitatMask.around(
+        traps, buffer=buffer, spacing=spacing, habitat=habitat
+    )
 
 
 def pairs(given: Sequence[str], option: str, example: str) -> dict[str, str]:

@@ -57,6 +57,11 @@ class DetectionFunction:
         return self.is_hazard and self.shape == shapes.HALF_NORMAL
 
     @property
+    def falls(self) -> bool:
+        """Whether the hazard is known nowhere to rise with distance."""
+        return self.shape.falls
+
+    @property
     def formula(self) -> str:
         """The function as text."""
         left = "hazard" if self.is_hazard else "probability"

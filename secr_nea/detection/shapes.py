@@ -38,6 +38,8 @@ class Shape:
         Distance, in units of sigma, beyond which hardly any detection happens (for buffers).
     start : float or None
         Starting value of z (a number) or of w (in units of sigma).
+    falls : bool
+        Whether s(d) is known nowhere to rise with distance.
     """
 
     parameters: tuple[str, ...]
@@ -46,6 +48,7 @@ class Shape:
     slopes: SlopeFunction
     reach: float = 4.0
     start: float | None = None
+    falls: bool = False
 
 
 def _half_normal(d2: FloatArray, sigma: FloatArray) -> FloatArray:
@@ -211,10 +214,20 @@ def _cumulative_gamma_slopes(
     return fall / sigma, per_shape - fall / z, -0.5 * fall / d2
 
 
-HALF_NORMAL = Shape(("sigma",), "exp(-d^2 / (2 sigma^2))", _half_normal, _half_normal_slopes)
-EXPONENTIAL = Shape(("sigma",), "exp(-d / sigma)", _exponential, _exponential_slopes, reach=8.0)
+HALF_NORMAL = Shape(
+    ("sigma",), "exp(-d^2 / (2 sigma^2))", _half_normal, _half_normal_slopes, falls=True
+)
+EXPONENTIAL = Shape(
+    ("sigma",), "exp(-d / sigma)", _exponential, _exponential_slopes, reach=8.0, falls=True
+)
 HAZARD_RATE = Shape(
-    ("sigma", "z"), "1 - exp(-(d / sigma)^-z)", _hazard_rate, _hazard_rate_slopes, 12.0, 4.0
+    ("sigma", "z"),
+    "1 - exp(-(d / sigma)^-z)",
+    _hazard_rate,
+    _hazard_rate_slopes,
+    12.0,
+    4.0,
+    falls=True,
 )
 ANNULAR_NORMAL = Shape(
     ("sigma", "w"),
@@ -231,6 +244,7 @@ W_EXPONENTIAL = Shape(
     _w_exponential_slopes,
     8.0,
     0.5,
+    falls=True,
 )
 COMPOUND_HALF_NORMAL = Shape(
     ("sigma", "z"),
@@ -239,8 +253,9 @@ COMPOUND_HALF_NORMAL = Shape(
     _compound_half_normal_slopes,
     4.0,
     1.5,
+    falls=True,
 )
-UNIFORM = Shape(("sigma",), "1 for d <= sigma, else 0", _uniform, _uniform_slopes, 1.0)
+UNIFORM = Shape(("sigma",), "1 for d <= sigma, else 0", _uniform, _uniform_slopes, 1.0, falls=True)
 CUMULATIVE_LOGNORMAL = Shape(
     ("sigma", "z"),
     "1 - F(d), F lognormal with mean sigma and standard deviation z",
@@ -248,6 +263,7 @@ CUMULATIVE_LOGNORMAL = Shape(
     _cumulative_lognormal_slopes,
     6.0,
     0.5,
+    falls=True,
 )
 CUMULATIVE_GAMMA = Shape(
     ("sigma", "z"),
@@ -256,7 +272,14 @@ CUMULATIVE_GAMMA = Shape(
     _cumulative_gamma_slopes,
     4.0,
     2.0,
+    falls=True,
 )
 VARIABLE_POWER = Shape(
-    ("sigma", "z"), "exp(-(d / sigma)^z)", _variable_power, _variable_power_slopes, 6.0, 2.0
+    ("sigma", "z"),
+    "exp(-(d / sigma)^z)",
+    _variable_power,
+    _variable_power_slopes,
+    6.0,
+    2.0,
+    falls=True,
 )

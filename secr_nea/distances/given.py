@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from secr_nea import _checks
 from secr_nea._typing import FloatArray
@@ -122,6 +121,8 @@ def _check_sense(distance: FloatArray, traps: TrapArray, mask: HabitatMask, surv
             "more extreme; distances must be in metres. Multiply kilometres by 1,000, and divide "
             "costs by the usual friction of a cell, so that sigma stays a length."
         )
+    from scipy import stats  # slow to import
+
     rank = float(stats.spearmanr(given[used], straight[used]).statistic)
     if rank < _SAME_ORDER:
         raise DataError(

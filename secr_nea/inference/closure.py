@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.stats import chi2, norm
+from scipy import special
 
 from secr_nea._typing import BoolArray, FloatArray, IntArray
 from secr_nea.captures import CaptureHistory
@@ -142,7 +142,7 @@ def otis(detected: BoolArray) -> ClosureTest:
     if variance == 0.0:
         return ClosureTest("Otis", np.nan, np.nan, np.nan, "no animal was detected twice")
     z = excess / np.sqrt(variance)
-    return ClosureTest("Otis", float(z), np.nan, float(norm.cdf(z)))
+    return ClosureTest("Otis", float(z), np.nan, float(special.ndtr(z)))
 
 
 def stanley_burnham(detected: BoolArray) -> list[ClosureTest]:
@@ -182,7 +182,7 @@ def _two_by_two(name: str, detected: BoolArray) -> ClosureTest:
         df += 1
     if df == 0:
         return ClosureTest(name, np.nan, 0.0, np.nan, "too few detections for any table")
-    return ClosureTest(name, total, float(df), float(chi2.sf(total, df)))
+    return ClosureTest(name, total, float(df), float(special.chdtrc(df, total)))
 
 
 # --- the spatial test ----------------------------------------------------------------------------

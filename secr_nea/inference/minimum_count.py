@@ -8,7 +8,7 @@ from html import escape
 
 import numpy as np
 import pandas as pd
-from scipy import optimize, stats
+from scipy import optimize, special
 
 from secr_nea import _checks
 from secr_nea.survey import Survey, as_surveys
@@ -64,8 +64,8 @@ class MinimumCount:
         """
         tail = (1.0 - self.level) / 2.0
         n = self.n_detections
-        lower = float(stats.chi2.ppf(tail, 2 * n)) / 2.0 if n else 0.0
-        upper = float(stats.chi2.ppf(1.0 - tail, 2 * n + 2)) / 2.0
+        lower = float(special.gammaincinv(n, tail)) if n else 0.0
+        upper = float(special.gammaincinv(n + 1, 1.0 - tail))
         return 100.0 * lower / self.effort, 100.0 * upper / self.effort
 
     @property

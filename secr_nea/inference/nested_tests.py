@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import chi2
+from scipy import special
 
 from secr_nea._typing import FloatArray
 from secr_nea.errors import ModelError
@@ -98,7 +98,7 @@ def likelihood_ratio_test(simpler: Estimate, larger: Estimate) -> NestedTest:
         "likelihood ratio",
         max(statistic, 0.0) if statistic > -1e-4 else statistic,
         len(added),
-        float(chi2.sf(max(statistic, 0.0), len(added))),
+        float(special.chdtrc(len(added), max(statistic, 0.0))),
         added,
         note,
     )
@@ -205,7 +205,9 @@ def score_test(estimate: Estimate, **formulas: str) -> NestedTest:
         note = "The information is not positive definite here; fit the larger model instead."
         return NestedTest("score", np.nan, len(added), np.nan, added, note)
     statistic = float(slope[kept] @ np.linalg.solve(inner, slope[kept]))
-    return NestedTest("score", statistic, len(added), float(chi2.sf(statistic, len(added))), added)
+    return NestedTest(
+        "score", statistic, len(added), float(special.chdtrc(len(added), statistic)), added
+    )
 
 
 def _information(model: Model, beta: FloatArray) -> FloatArray:

@@ -13,6 +13,7 @@ from secr_nea._typing import FloatArray
 from secr_nea.captures import CaptureHistory
 from secr_nea.errors import DataError, SecrError, SecrWarning
 from secr_nea.estimate import Estimate
+from secr_nea.inference.doubts import unearned
 from secr_nea.inference.mask_check import typical_sigma
 from secr_nea.inference.quantities import overall_density
 from secr_nea.inference.refits import refit
@@ -118,18 +119,21 @@ def _row(estimate: Estimate, level: float) -> dict[str, object]:
     quantity = overall_density(estimate)
     value, sd = quantity.spread(estimate)
     lower, upper = quantity.wald(estimate, level)
+    reason = unearned(estimate)
+    if reason or not np.isfinite(sd):
+        # as everywhere, a number that the data do not determine is not shown
+        value = sd = lower = upper = np.nan
     print_ = estimate.fingerprint
     return {
         "n_animals": print_.n_animals,
         "n_detections": print_.n_detections,
         "mask_points": print_.n_points,
-        # as everywhere, a number that the data do not determine is not shown
-        "density_per_100km2": quantity.natural(value) if np.isfinite(sd) else np.nan,
+        "density_per_100km2": quantity.natural(value),
         "lower": lower,
         "upper": upper,
         "cv": float(np.sqrt(np.expm1(sd**2))),
         "sigma_m": typical_sigma(estimate),
-        "note": "" if estimate.diagnosis.good else estimate.diagnosis.message,
+        "note": reason or ("" if estimate.diagnosis.good else estimate.diagnosis.message),
     }
 
 

@@ -69,7 +69,7 @@ def parse_times(
     """
     where = list(range(1, len(cells) + 1)) if rows is None else list(rows)
     found = order_of([(row, cell) for row, cell in zip(where, cells, strict=True)], place, order)
-    times = np.full(len(cells), np.datetime64("NaT"), dtype="datetime64[s]")
+    times = np.full(len(cells), np.datetime64("NaT", "s"), dtype="datetime64[s]")
     date_only = np.zeros(len(cells), dtype=bool)
     bad: list[str] = []
     for i, cell in enumerate(cells):

@@ -14,6 +14,7 @@ from secr_nea._numba import get_threads, run_tasks
 from secr_nea._typing import FloatArray
 from secr_nea.detection import DetectionFunction
 from secr_nea.likelihood.center_effects import PLAIN, CenterAdjoint, CenterEffects
+from secr_nea.likelihood.regions import Region, regions_of
 from secr_nea.likelihood.separable import (
     TOLERANCE,
     PatchAdjoint,
@@ -67,11 +68,14 @@ class BlockSums:
         sum_m W_m p.(x_m) for each pattern that undetected animals may have.
     situation : Situation, optional
         What the kernels for grids were given, where they were used.
+    regions : list of Region, optional
+        What is near each part of a large block.
     """
 
     animal_log: FloatArray
     detected: FloatArray
     situation: Situation | None = None
+    regions: list[Region] | None = None
 
 
 @dataclass(frozen=True)
@@ -184,10 +188,13 @@ def block_sums(
     -------
     list of BlockSums, one per block
     """
-    found = _grid_sums(inputs, function, tolerance)
+    change = _largest_change(inputs, tolerance)
+    found = _grid_sums(inputs, function, change)
     rest = [b for b, sums in enumerate(found) if sums is None]
-    for b, sums in zip(rest, _tile_sums([inputs[b] for b in rest], function), strict=True):
-        found[b] = sums
+    parts = [_in_regions(inputs[b], function, change) for b in rest]
+    sums = iter(_tile_sums([part for _, own in parts for part in own], function))
+    for b, (regions, own) in zip(rest, parts, strict=True):
+        found[b] = _joined_sums(inputs[b], regions, [next(sums) for _ in own])
     return [sums for sums in found if sums is not None]
 
 
@@ -216,15 +223,28 @@ def block_adjoint(
     """
     found = _grid_adjoint(inputs, sums, animal_log, undetected_factor)
     rest = [b for b, adjoint in enumerate(found) if adjoint is None]
-    by_tiles = _tile_adjoint(
-        [inputs[b] for b in rest],
-        function,
-        [animal_log[b] for b in rest],
-        [undetected_factor[b] for b in rest],
+    regions = [sums[b].regions or [_whole(inputs[b].block)] for b in rest]
+    pairs = [(b, region) for b, own in zip(rest, regions, strict=True) for region in own]
+    by_tiles = iter(
+        _tile_adjoint(
+            [_part(inputs[b], region) for b, region in pairs],
+            function,
+            [animal_log[b][region.animals] for b, region in pairs],
+            [undetected_factor[b] for b, _ in pairs],
+        )
     )
-    for b, adjoint in zip(rest, by_tiles, strict=True):
-        found[b] = adjoint
+    for b, own in zip(rest, regions, strict=True):
+        found[b] = _joined_adjoint(inputs[b], own, [next(by_tiles) for _ in own])
     return [adjoint for adjoint in found if adjoint is not None]
+
+
+def _largest_change(inputs: Sequence[BlockInput], tolerance: float) -> float:
+    """How much a total hazard, or the log sum of an animal, may change by what is left out."""
+    size = sum(
+        item.block.n_animals + item.block.n_points * float(np.exp(item.log_weight.max()))
+        for item in inputs
+    )
+    return max(tolerance / max(size, 1.0), 1e-100)
 
 
 # --- masks that are grids, half-normal hazards ----------------------------------------------------
@@ -255,27 +275,22 @@ def is_grid(item: BlockInput, function: DetectionFunction) -> bool:
 
 
 def _situations(
-    inputs: Sequence[BlockInput], function: DetectionFunction, tolerance: float
+    inputs: Sequence[BlockInput], function: DetectionFunction, change: float
 ) -> list[Situation | None]:
     """Blocks to which the kernels for grids apply, with what is near each patch."""
-    usable = [is_grid(item, function) for item in inputs]
-    size = sum(
-        item.block.n_animals + item.block.n_points * float(np.exp(item.log_weight.max()))
-        for item, use in zip(inputs, usable, strict=True)
-        if use
-    )
-    change = max(tolerance / max(size, 1.0), 1e-100)
     return [
-        situation(item.block, item.values, item.log_weight, change) if use else None
-        for item, use in zip(inputs, usable, strict=True)
+        situation(item.block, item.values, item.log_weight, change)
+        if is_grid(item, function)
+        else None
+        for item in inputs
     ]
 
 
 def _grid_sums(
-    inputs: Sequence[BlockInput], function: DetectionFunction, tolerance: float
+    inputs: Sequence[BlockInput], function: DetectionFunction, change: float
 ) -> list[BlockSums | None]:
     """Sums of the blocks to which the kernels for grids apply, None for the others."""
-    situations = _situations(inputs, function, tolerance)
+    situations = _situations(inputs, function, change)
     rooms = {b: PatchSums.of(given) for b, given in enumerate(situations) if given is not None}
     _run_patches(situations, lambda b, given, *part: rooms[b].run(given, *part))
     found: list[BlockSums | None] = [None] * len(inputs)
@@ -339,6 +354,59 @@ def _run_patches(
                 run(*piece)
 
     run_tasks(work, parts, threads)
+
+
+# --- large blocks, region by region ---------------------------------------------------------------
+
+
+def _in_regions(
+    item: BlockInput, function: DetectionFunction, change: float
+) -> tuple[list[Region] | None, list[BlockInput]]:
+    """The regions of a block, if it is worth while, and the inputs of each; or the block itself."""
+    if not item.effects.is_plain:
+        return None, [item]
+    regions = regions_of(item.block, function, item.values, item.log_weight, change)
+    return regions, [item] if regions is None else [_part(item, region) for region in regions]
+
+
+def _whole(block: Block) -> Region:
+    everything = (block.n_points, block.n_columns, block.n_animals)
+    return Region(block, *(np.arange(number) for number in everything))
+
+
+def _part(item: BlockInput, region: Region) -> BlockInput:
+    if region.block is item.block:
+        return item
+    values = tuple(value[region.columns] for value in item.values)
+    return BlockInput(region.block, values, item.log_weight[region.points])
+
+
+def _joined_sums(
+    item: BlockInput, regions: list[Region] | None, parts: Sequence[BlockSums]
+) -> BlockSums:
+    """Sums over a block from those over its regions, in their fixed order."""
+    if regions is None:
+        return parts[0]
+    animal_log = np.full(item.block.n_animals, -np.inf)
+    for region, part in zip(regions, parts, strict=True):
+        animal_log[region.animals] = np.logaddexp(animal_log[region.animals], part.animal_log)
+    detected = np.sum([part.detected for part in parts], axis=0)
+    return BlockSums(animal_log, detected, regions=regions)
+
+
+def _joined_adjoint(
+    item: BlockInput, regions: Sequence[Region], parts: Sequence[BlockAdjoint]
+) -> BlockAdjoint:
+    """Derivatives to the inputs of a block from those to the inputs of its regions."""
+    if regions[0].block is item.block:
+        return parts[0]
+    values = tuple(np.zeros(item.block.n_columns) for _ in item.values)
+    log_weight = np.zeros(item.block.n_points)
+    for region, part in zip(regions, parts, strict=True):
+        for total, own in zip(values, part.values, strict=True):
+            total[region.columns] += own
+        log_weight[region.points] = part.log_weight
+    return BlockAdjoint(values, log_weight)
 
 
 # --- everything else, tile by tile ----------------------------------------------------------------

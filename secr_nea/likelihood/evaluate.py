@@ -77,6 +77,10 @@ class Likelihood:
     Parameters
     ----------
     model : Model
+    surveys : sequence of int, optional
+        The part of the likelihood that these surveys make; all by default.
+    tolerance : float
+        Log-likelihood that may be left out with what is far away.
 
     Attributes
     ----------
@@ -89,10 +93,16 @@ class Likelihood:
         How often value or gradient were asked for.
     """
 
-    def __init__(self, model: Model) -> None:
+    def __init__(
+        self,
+        model: Model,
+        surveys: Sequence[int] | None = None,
+        tolerance: float = TOLERANCE,
+    ) -> None:
         self.model = model
         self.n_evaluations = 0
-        self.populations: tuple[Population, ...] = populations_of(model)
+        self.tolerance = tolerance
+        self.populations: tuple[Population, ...] = populations_of(model, surveys)
         self.distances = OwnDistances(model)
 
     def thinned(self, every: int) -> Likelihood:
@@ -110,6 +120,7 @@ class Likelihood:
         thin = object.__new__(Likelihood)
         thin.model = self.model
         thin.n_evaluations = 0
+        thin.tolerance = self.tolerance
         thin.populations = tuple(item.thinned(every) for item in self.populations)
         thin.distances = self.distances
         return thin
@@ -221,8 +232,9 @@ class Likelihood:
         state = self.state(coefficients)
         return self._forward(state).value if state.is_possible else -np.inf
 
-    def _forward(self, state: State, tolerance: float = TOLERANCE) -> _Forward:
+    def _forward(self, state: State, steepness: float = 1.0) -> _Forward:
         """Log-likelihood, log sums of the animals and number terms of each population."""
+        tolerance = self.tolerance / steepness
         sums = block_sums(state.flat, self.function, tolerance)
         nested = state.nested(sums)
         total = self.constant
@@ -235,9 +247,9 @@ class Likelihood:
         )
         total += sum(term.value for term in terms)
         steepest = max(float(np.abs(one.d_detected).max(initial=0.0)) for one in terms)
-        if _STEEP < steepest < np.inf and tolerance == TOLERANCE:
+        if _STEEP < steepest < np.inf and steepness == 1.0:
             # The number detected is needed with more digits than the Poisson term needs.
-            return self._forward(state, TOLERANCE / steepest)
+            return self._forward(state, steepest)
         return _Forward(total if np.isfinite(total) else -np.inf, sums, logs, terms)
 
     def _terms(self, state: State, detected: list[FloatArray]) -> list[PopulationTerm]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -82,12 +83,14 @@ class Population:
         return np.unique(np.concatenate([block.animals for block in self.blocks]))
 
 
-def populations_of(model: Model) -> tuple[Population, ...]:
+def populations_of(model: Model, surveys: Sequence[int] | None = None) -> tuple[Population, ...]:
     """All populations of a model, survey after survey and group after group.
 
     Parameters
     ----------
     model : Model
+    surveys : sequence of int, optional
+        Only those of these surveys.
 
     Returns
     -------
@@ -102,7 +105,8 @@ def populations_of(model: Model) -> tuple[Population, ...]:
         for g in groups:
             stop = start + survey.mask.n_points
             rows = np.zeros(0, dtype=np.int64) if density_rows is None else density_rows[start:stop]
-            found.append(_population(model, b, g, rows))
+            if surveys is None or b in surveys:
+                found.append(_population(model, b, g, rows))
             start = stop
     return tuple(found)
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from secr_nea._typing import FloatArray
 from secr_nea.likelihood.evaluate import Likelihood
+from secr_nea.likelihood.on_cluster import ClusterLikelihood
 from secr_nea.model import Model
 
 
@@ -27,7 +29,37 @@ def likelihood_of(model: Model) -> Likelihood:
     return kept
 
 
-def log_likelihood(model: Model, coefficients: Mapping[str, float] | Iterable[float]) -> float:
+def likelihood_on(model: Model, client: Any) -> ClusterLikelihood:
+    """The likelihood of a model on a cluster, kept as long as the model.
+
+    Parameters
+    ----------
+    model : Model
+    client : distributed.Client
+
+    Returns
+    -------
+    ClusterLikelihood
+
+    Raises
+    ------
+    ModelError
+        If density is relative.
+    DataError
+        If ``client`` is no Client.
+    """
+    kept: ClusterLikelihood | None = vars(model).get("_likelihood_on_cluster")
+    if kept is None or kept.client is not client:
+        kept = vars(model)["_likelihood_on_cluster"] = ClusterLikelihood(model, client)
+    return kept
+
+
+def log_likelihood(
+    model: Model,
+    coefficients: Mapping[str, float] | Iterable[float],
+    *,
+    client: Any = None,
+) -> float:
     """Log-likelihood of a model at given coefficients.
 
     It includes every constant of the data (1/y! of counts, identical histories), so that models
@@ -39,6 +71,8 @@ def log_likelihood(model: Model, coefficients: Mapping[str, float] | Iterable[fl
     model : Model
     coefficients : mapping of name to float, or sequence of float
         Link-scale coefficients, as in ``model.coefficient_names``.
+    client : distributed.Client, optional
+        Cluster whose workers evaluate the surveys side by side, to the same value.
 
     Returns
     -------
@@ -48,7 +82,7 @@ def log_likelihood(model: Model, coefficients: Mapping[str, float] | Iterable[fl
     Raises
     ------
     ModelError
-        If the coefficients do not fit the model.
+        If the coefficients do not fit the model, or its surveys cannot be evaluated one by one.
 
     Notes
     -----
@@ -60,11 +94,15 @@ def log_likelihood(model: Model, coefficients: Mapping[str, float] | Iterable[fl
     Borchers, D. L. and Efford, M. G. (2008) Spatially explicit maximum likelihood methods for
     capture-recapture studies. Biometrics 64, 377-385.
     """
-    return likelihood_of(model).value(model.coefficients(coefficients))
+    likelihood = likelihood_of(model) if client is None else likelihood_on(model, client)
+    return likelihood.value(model.coefficients(coefficients))
 
 
 def log_likelihood_gradient(
-    model: Model, coefficients: Mapping[str, float] | Iterable[float]
+    model: Model,
+    coefficients: Mapping[str, float] | Iterable[float],
+    *,
+    client: Any = None,
 ) -> tuple[float, FloatArray]:
     """Log-likelihood and its exact gradient at given coefficients.
 
@@ -73,6 +111,8 @@ def log_likelihood_gradient(
     model : Model
     coefficients : mapping of name to float, or sequence of float
         Link-scale coefficients, as in ``model.coefficient_names``.
+    client : distributed.Client, optional
+        As for `log_likelihood`.
 
     Returns
     -------
@@ -84,6 +124,7 @@ def log_likelihood_gradient(
     Raises
     ------
     ModelError
-        If the coefficients do not fit the model.
+        If the coefficients do not fit the model, or its surveys cannot be evaluated one by one.
     """
-    return likelihood_of(model).value_and_gradient(model.coefficients(coefficients))
+    likelihood = likelihood_of(model) if client is None else likelihood_on(model, client)
+    return likelihood.value_and_gradient(model.coefficients(coefficients))

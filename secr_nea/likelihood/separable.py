@@ -101,7 +101,7 @@ def separable_of(block: Block) -> Separable | None:
     _, first, shape = np.unique(key, axis=0, return_index=True, return_inverse=True)
     n_rows = n_patterns + n_terms
     entries, source = np.unique(shape.reshape(-1) * n_rows + row, return_inverse=True)
-    anchor, anchor_patch = _anchors(block, patches, xy)
+    anchor = anchors(block, xy)
     return Separable(
         patches=patches,
         column_xy=np.ascontiguousarray(xy),
@@ -115,30 +115,51 @@ def separable_of(block: Block) -> Separable | None:
         pattern=np.repeat(np.arange(n_patterns), np.diff(t.pattern_start)),
         detection_animal=np.repeat(np.arange(block.n_animals), np.diff(t.detection_start)),
         anchor=anchor,
-        anchor_patch=anchor_patch,
-        most_terms=_most_terms(block),
+        anchor_patch=patch_of(patches, anchor),
+        most_terms=most_terms(block),
     )
 
 
-def _anchors(block: Block, patches: Patches, xy: FloatArray) -> tuple[IntArray, IntArray]:
-    """The mask point nearest to the mean place of each animal's detections, and its patch."""
+def anchors(block: Block, xy: FloatArray) -> IntArray:
+    """The mask point nearest to the mean place of each animal's detections.
+
+    Parameters
+    ----------
+    block : Block
+    xy : float64 array, shape (J, 2), metres
+        Place of each column.
+
+    Returns
+    -------
+    int64 array, shape (n_animals,)
+    """
     from scipy.spatial import cKDTree
 
     t = block.tables
     n = block.n_animals
     if n == 0:
-        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+        return np.zeros(0, dtype=np.int64)
     animal = np.repeat(np.arange(n), np.diff(t.detection_start))
     total = sum_by_row(animal, t.detection_count, n)
     center = [
         sum_by_row(animal, t.detection_count * axis, n) / total for axis in xy[t.detection_column].T
     ]
     nearest = np.asarray(cKDTree(block.points.T).query(np.column_stack(center))[1])
-    return nearest.astype(np.int64), patch_of(patches, nearest)
+    return nearest.astype(np.int64)
 
 
-def _most_terms(block: Block) -> float:
-    """Most entries of a pattern with its base, or of the competing terms of an animal."""
+def most_terms(block: Block) -> float:
+    """Most entries of a pattern with its base, or of the competing terms of an animal.
+
+    Parameters
+    ----------
+    block : Block
+
+    Returns
+    -------
+    float
+        On so many entries, repeats counted, one probability rests.
+    """
     t = block.tables
     own = np.diff(t.exposure_start)
     exposed = int((own + np.where(t.base >= 0, own[t.base], 0)).max(initial=1))

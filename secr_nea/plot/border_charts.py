@@ -19,7 +19,7 @@ from secr_nea.survey import Survey
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from secr_nea.transboundary import Transboundary
+    from secr_nea.border import Transboundary
 
 BOTH = CATEGORIES[1]
 """Colour of animals that were seen in several countries."""

@@ -199,7 +199,7 @@ class DateColumn:
 
     def swapped(self) -> np.ndarray[Any, Any]:
         """Dates with day and month exchanged, datetime64[s]; NaT where that is no date."""
-        out = np.full(self.when.shape, np.datetime64("NaT"), dtype="datetime64[s]")
+        out = np.full(self.when.shape, np.datetime64("NaT", "s"), dtype="datetime64[s]")
         for i, moment in enumerate(self.when.tolist()):
             other = None if moment is None else exchanged(moment)
             # a month that was written as a word cannot have been swapped
@@ -228,7 +228,7 @@ def read_dates(cells: Sequence[object], order: str) -> DateColumn:
     DateColumn
     """
     n = len(cells)
-    when = np.full(n, np.datetime64("NaT"), dtype="datetime64[s]")
+    when = np.full(n, np.datetime64("NaT", "s"), dtype="datetime64[s]")
     bad, other_order, has_time = (np.zeros(n, dtype=bool) for _ in range(3))
     forms, offset = [""] * n, np.full(n, np.nan)
     for i, cell in enumerate(cells):

@@ -129,7 +129,7 @@ def _usual_range(start: DateColumn, end: DateColumn) -> tuple[np.datetime64, np.
     """Dates between which most periods lie, some days wider; robust against a few mistakes."""
     known = ~np.isnat(start.when) & ~np.isnat(end.when) & (start.when <= end.when)
     if known.sum() < 4:
-        return np.datetime64("NaT"), np.datetime64("NaT")
+        return np.datetime64("NaT", "s"), np.datetime64("NaT", "s")
     first = np.sort(start.when[known])[int(0.1 * known.sum())]
     last = np.sort(end.when[known])[int(np.ceil(0.9 * known.sum())) - 1]
     return first - FAR * DAY, last + FAR * DAY

@@ -8,10 +8,10 @@ from typing import Any
 import pandas as pd
 
 from secr_nea import inference
+from secr_nea.border import Transboundary
 from secr_nea.errors import DataError
 from secr_nea.estimate import Estimate
 from secr_nea.report.tables import table_of
-from secr_nea.transboundary import Transboundary
 
 
 @dataclass(frozen=True, eq=False)

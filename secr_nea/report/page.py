@@ -11,6 +11,7 @@ from string import Template
 import pandas as pd
 
 from secr_nea import inference
+from secr_nea.border import Transboundary
 from secr_nea.estimate import Estimate
 from secr_nea.inference.mask_check import typical_sigma
 from secr_nea.inference.minimum_count import minimum_count
@@ -29,7 +30,6 @@ from secr_nea.report.tables import (
 )
 from secr_nea.report.words import REFERENCES, method_paragraph, software
 from secr_nea.results_text import rounded
-from secr_nea.transboundary import Transboundary
 
 TEXT_COLUMNS = {"survey", "group", "region", "parameter", "at", "unit", "coefficient", "adequate"}
 MOST_CARDS = 6

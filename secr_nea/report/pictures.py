@@ -14,13 +14,13 @@ import numpy as np
 import pandas as pd
 
 from secr_nea import inference
+from secr_nea.border import Transboundary
 from secr_nea.errors import DataError
 from secr_nea.estimate import Estimate
 from secr_nea.inference import density_surface
 from secr_nea.report.contents import Contents
 from secr_nea.report.rasters import file_words, has_one_surface, is_raster
 from secr_nea.survey import Survey
-from secr_nea.transboundary import Transboundary
 
 if TYPE_CHECKING:
     import xarray

@@ -9,6 +9,7 @@ import pandas as pd
 
 from secr_nea import inference
 from secr_nea._typing import BoolArray, FloatArray
+from secr_nea.border.sides import NEAR, Sides
 from secr_nea.captures import CaptureHistory
 from secr_nea.errors import SecrError, SecrWarning
 from secr_nea.estimate import Estimate
@@ -20,7 +21,6 @@ from secr_nea.mask import HabitatMask
 from secr_nea.maximise import maximise
 from secr_nea.responses import TRAP_RESPONSES
 from secr_nea.survey import Survey
-from secr_nea.transboundary.sides import NEAR, Sides
 from secr_nea.units import animals_per_cell
 
 MASKS = ("own side", "whole mask")

@@ -10,18 +10,18 @@ import pandas as pd
 
 from secr_nea import _checks, inference
 from secr_nea._typing import BoolArray, FloatArray
+from secr_nea.border.catalogues import Concordance, concordance
+from secr_nea.border.crossings import crossings_of
+from secr_nea.border.labels import words_of
+from secr_nea.border.national import MASKS, expected_detected, national_estimates
+from secr_nea.border.records import side_records, with_dates
+from secr_nea.border.result import Transboundary
+from secr_nea.border.sides import Sides, sides_of
 from secr_nea.errors import DataError
 from secr_nea.estimate import Estimate
 from secr_nea.inference.activity import survey_activity_centers
 from secr_nea.inference.detectability import survey_index
 from secr_nea.survey import Survey
-from secr_nea.transboundary.catalogues import Concordance, concordance
-from secr_nea.transboundary.crossings import crossings_of
-from secr_nea.transboundary.labels import words_of
-from secr_nea.transboundary.national import MASKS, expected_detected, national_estimates
-from secr_nea.transboundary.records import side_records, with_dates
-from secr_nea.transboundary.result import Transboundary
-from secr_nea.transboundary.sides import Sides, sides_of
 
 TOGETHER, ELSEWHERE = "together", "elsewhere"
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from secr_nea.border.catalogues import Concordance
+from secr_nea.border.labels import localised, place, words_of
+from secr_nea.border.sides import Sides
+from secr_nea.border.summary import number_of, sentences_of
 from secr_nea.results_text import rounded
 from secr_nea.survey import Survey
-from secr_nea.transboundary.catalogues import Concordance
-from secr_nea.transboundary.labels import localised, place, words_of
-from secr_nea.transboundary.sides import Sides
-from secr_nea.transboundary.summary import number_of, sentences_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -12,6 +12,7 @@ import pandas as pd
 
 from secr_nea import inference, resampling
 from secr_nea._typing import FloatArray, PathLike
+from secr_nea.border import Transboundary, transboundary
 from secr_nea.design.streams import Seed
 from secr_nea.design.survey_simulation import simulate_survey
 from secr_nea.detection import DetectionFunction
@@ -29,7 +30,6 @@ from secr_nea.report import write_report
 from secr_nea.report.tables import data_summary
 from secr_nea.results_text import result_html, result_text
 from secr_nea.survey import Survey
-from secr_nea.transboundary import Transboundary, transboundary
 
 if TYPE_CHECKING:
     import xarray
@@ -161,7 +161,7 @@ class FitResult(Estimate):
         return inference.expected_use(self, animal=animal, survey=survey, group=group)
 
     def transboundary(self, countries: Any, **options: Any) -> Transboundary:
-        """What both sides of a border ask for; see `secr_nea.transboundary`."""
+        """What both sides of a border ask for; see `transboundary`."""
         return transboundary(self, countries, **options)
 
     def profile_interval(
@@ -313,6 +313,7 @@ def fit(
     distance: Metric | None = None,
     start: Estimate | Mapping[str, float] | None = None,
     progress: bool = True,
+    client: Any = None,
     **formulas: str,
 ) -> FitResult:
     """Estimate density and detection by maximum likelihood.
@@ -344,6 +345,9 @@ def fit(
         Where to start; coefficients are matched by name, so a simpler fit will do.
     progress : bool
         Whether to show a progress bar when the fit lasts.
+    client : distributed.Client, optional
+        Cluster whose workers evaluate the surveys side by side, to the same estimates; worth its
+        while for many large surveys.
     **formulas : str
         Formula of each real parameter, ``"~ 1"`` unless given: ``D`` (animals per 100 km2),
         ``lambda0`` or ``g0`` (per unit effort) or ``a0`` (km2 per unit effort), ``sigma``
@@ -397,7 +401,7 @@ def fit(
             "start must be a fit, or a mapping of coefficient names to numbers, with names of this "
             f"model: {', '.join(model.coefficient_names)}."
         )
-    result = FitResult.of(maximise(model, start=start, progress=progress))
+    result = FitResult.of(maximise(model, start=start, progress=progress, client=client))
     for doubt in doubts(result):
         warnings.warn(doubt, SecrWarning, stacklevel=2)
     return result

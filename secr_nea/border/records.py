@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from secr_nea import _checks
+from secr_nea.border.sides import NEAR, Sides
 from secr_nea.errors import DataError
 from secr_nea.survey import Survey
-from secr_nea.transboundary.sides import NEAR, Sides
 
 KEY = ["survey", "animal_id", "trap_id"]
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from secr_nea.border.labels import counted, localised, place
 from secr_nea.results_text import rounded
-from secr_nea.transboundary.labels import counted, localised, place
 
 if TYPE_CHECKING:
-    from secr_nea.transboundary.result import Transboundary
+    from secr_nea.border.result import Transboundary
 
 ANIMAL = {"en": ("animal", "animals"), "ru": ("особь", "особи", "особей")}
 CROSSING = {"en": ("crossing", "crossings"), "ru": ("переход", "перехода", "переходов")}
