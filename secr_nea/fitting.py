@@ -155,10 +155,17 @@ class FitResult(Estimate):
         return inference.activity_shares(self, region, by=by, survey=survey)
 
     def expected_use(
-        self, *, animal: str | None = None, survey: str | None = None, group: str | None = None
+        self,
+        *,
+        animal: str | None = None,
+        survey: str | None = None,
+        group: str | None = None,
+        progress: bool = True,
     ) -> xarray.DataArray:
         """How much each place is used; see `secr_nea.inference.expected_use`."""
-        return inference.expected_use(self, animal=animal, survey=survey, group=group)
+        return inference.expected_use(
+            self, animal=animal, survey=survey, group=group, progress=progress
+        )
 
     def transboundary(self, countries: Any, **options: Any) -> Transboundary:
         """What both sides of a border ask for; see `transboundary`."""

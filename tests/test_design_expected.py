@@ -323,6 +323,30 @@ def test_distances_of_a_metric_enter_simulation_expected_numbers_and_fits():
     np.testing.assert_allclose(truth.expected().detections, found.detections, **EXACT)
     with pytest.raises(sn.ModelError, match="A metric such as LeastCost"):
         MetricDistance("straight", scenario.mask)
+    for wrong in ("LeastCost", LeastCost):
+        with pytest.raises(sn.ModelError, match="distances must be a metric"):
+            plain.changed(distances=wrong)
+
+
+def test_a_study_is_another_one_when_only_the_barriers_differ():
+    import shapely
+
+    from secr_nea.design.grid import fingerprint_of
+    from secr_nea.distances import LeastCost
+
+    plain = preset("chikhachev")
+    x, y = plain.traps.xy.mean(axis=0)
+    line = shapely.LineString([(x, y - 80_000.0), (x, y + 5000.0)])
+    keys = {
+        fingerprint_of(plain.changed(distances=metric))
+        for metric in (
+            None,
+            LeastCost(neighbors=8),
+            LeastCost(neighbors=8, barriers=line),
+            LeastCost(neighbors=8, barriers=line, crossing_cost=3000.0),
+        )
+    }
+    assert len(keys) == 4
 
 
 # --- rules of thumb and laws ---------------------------------------------------------------------

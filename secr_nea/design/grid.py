@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from secr_nea import _checks
-from secr_nea.design.metric_distance import MetricDistance
 from secr_nea.design.scenario import Scenario
 from secr_nea.errors import DataError
 
@@ -118,6 +117,9 @@ def fingerprint_of(scenario: Scenario) -> str:
     own = [contents.pop(name) for name in ("traps", "mask", "detection", "name")][:3]
     kept = [own[0].fingerprint, own[1].fingerprint, own[2].name, scenario.density_at_points]
     contents.pop("density")
+    # what is measured, not how it is called: barriers and fits are not in any name
+    distance = scenario.model_options.get("distance")
+    contents["distances"] = None if distance is None else distance.matrix
     parts: list[Any] = [*kept]
     for name, value in sorted(contents.items()):
         told = _told(value)
@@ -127,9 +129,6 @@ def fingerprint_of(scenario: Scenario) -> str:
 
 def _told(value: Any) -> Any:
     """A value in a form that is the same in every process."""
-    if isinstance(value, MetricDistance):
-        friction = "1" if value.friction is None else np.asarray(value.friction, dtype=np.float64)
-        return [repr(value.metric), friction, value.mask.fingerprint]
     if isinstance(value, partial):
         return [_told(value.func), list(value.args), sorted(value.keywords.items(), key=str)]
     if callable(value):

@@ -140,6 +140,11 @@ class Scenario:
             )
         if isinstance(distances, Metric):
             distances = MetricDistance(distances, mask)
+        elif distances is not None and (isinstance(distances, type) or not callable(distances)):
+            raise ModelError(
+                "distances must be a metric such as LeastCost(), a MetricDistance or a function of "
+                f"(sites, places); got {distances!r}."
+            )
         function = detection_function(detection)
         for level in shares or (None,):
             parameter_values(function, traps, of_class(parameters, level))
