@@ -216,12 +216,11 @@ class FitResult(Estimate):
         *,
         n_replicates: int = 200,
         seed: resampling.Seed = 1,
-        refits: str = "step",
         progress: bool = True,
     ) -> resampling.GoodnessOfFit:
         """Monte Carlo tests of the fit; see `secr_nea.resampling.goodness_of_fit`."""
         return resampling.goodness_of_fit(
-            self, n_replicates=n_replicates, seed=seed, refits=refits, progress=progress
+            self, n_replicates=n_replicates, seed=seed, progress=progress
         )
 
     def residuals(self, *, survey: str | None = None) -> pd.DataFrame:
