@@ -135,9 +135,8 @@ class GoodnessOfFit:
 
 _MEANING = {
     "animal by detector": (
-        "animal by detector: where animals were detected does not agree with the detection "
-        "function, or detections come in bursts. Try another detection function, or count days "
-        "with detections instead of pictures."
+        "animal by detector: detections come in bursts, several of an animal at one place. Count "
+        "days with detections instead of pictures."
     ),
     "animal": (
         "animal: numbers of detections differ more between animals than the fit says. Try classes "
