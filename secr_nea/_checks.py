@@ -148,6 +148,14 @@ def positive(value: float, name: str) -> float:
     return number
 
 
+def whole(value: Any, name: str, least: int = 1) -> int:
+    """One whole number, not below ``least``, else DataError."""
+    is_number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    if not is_number or not float(value).is_integer() or value < least:
+        raise DataError(f"{name} must be a whole number of {least} or more; got {value!r}.")
+    return int(value)
+
+
 def whole_numbers(values: ArrayLike, name: str, rows: Sequence[object] | None = None) -> IntArray:
     """One-dimensional int64 array; DataError names the rows with fractions or gaps."""
     array = numbers(values, name)

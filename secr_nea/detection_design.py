@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -71,6 +71,28 @@ class DetectionDesign:
         if self.area is not None:
             values[0] = self.area.amplitudes(values[0], values[1:])
         return tuple(values)
+
+    def with_column(self, name: str, value: float) -> DetectionDesign:
+        """The same with one covariate at the same value in every row.
+
+        Parameters
+        ----------
+        name : str
+            A numeric column of ``rows.frame``.
+        value : float
+
+        Returns
+        -------
+        DetectionDesign
+        """
+        frame = self.rows.frame.assign(**{name: value})
+        parameters = tuple(
+            replace(p, rows=p.design.apply(frame), row_of=np.arange(len(frame)))
+            if p.design is not None and name in p.design.variables
+            else p
+            for p in self.parameters
+        )
+        return replace(self, parameters=parameters, rows=replace(self.rows, frame=frame))
 
     def hazards(self, coefficients: FloatArray) -> tuple[FloatArray, ...]:
         """`natural` with the amplitude as a hazard per place.

@@ -229,7 +229,7 @@ def _local_client(distributed: Any, workers: int | None) -> Iterator[Any]:
     number = workers or _processors()
     if sys.platform == "win32":  # pragma: no cover
         cluster = distributed.LocalCluster(
-            n_workers=number, threads_per_worker=1, dashboard_address=None, env=_ONE_THREAD
+            n_workers=number, threads_per_worker=1, dashboard_address=":0", env=_ONE_THREAD
         )
     else:
         from distributed.deploy.subprocess import SubprocessCluster

@@ -155,10 +155,17 @@ class FitResult(Estimate):
         return inference.activity_shares(self, region, by=by, survey=survey)
 
     def expected_use(
-        self, *, animal: str | None = None, survey: str | None = None, group: str | None = None
+        self,
+        *,
+        animal: str | None = None,
+        survey: str | None = None,
+        group: str | None = None,
+        progress: bool = True,
     ) -> xarray.DataArray:
         """How much each place is used; see `secr_nea.inference.expected_use`."""
-        return inference.expected_use(self, animal=animal, survey=survey, group=group)
+        return inference.expected_use(
+            self, animal=animal, survey=survey, group=group, progress=progress
+        )
 
     def transboundary(self, countries: Any, **options: Any) -> Transboundary:
         """What both sides of a border ask for; see `transboundary`."""
@@ -209,12 +216,11 @@ class FitResult(Estimate):
         *,
         n_replicates: int = 200,
         seed: resampling.Seed = 1,
-        refits: str = "step",
         progress: bool = True,
     ) -> resampling.GoodnessOfFit:
         """Monte Carlo tests of the fit; see `secr_nea.resampling.goodness_of_fit`."""
         return resampling.goodness_of_fit(
-            self, n_replicates=n_replicates, seed=seed, refits=refits, progress=progress
+            self, n_replicates=n_replicates, seed=seed, progress=progress
         )
 
     def residuals(self, *, survey: str | None = None) -> pd.DataFrame:

@@ -302,7 +302,8 @@ def design(text: str, frame: pd.DataFrame, what: str, *, relative: bool = False)
     matrix, spec = _materialise(clean_formula(text), frame, text, variables)
     columns = tuple(str(name) for name in spec.column_names)
     if not columns:
-        raise FormulaError(f"The formula {text!r} for {what} has no columns; use '~ 1'.")
+        cure = "name the covariates that matter" if relative else "use '~ 1'"
+        raise FormulaError(f"The formula {text!r} for {what} has no columns; {cure}.")
     _check_rank(matrix, columns, text, what)
     smooths = _smooths(spec, columns, text)
     if relative and columns[0] != "Intercept":
@@ -377,7 +378,8 @@ def _materialise(
             first = int(np.flatnonzero(frame[name].isna())[0]) + 1
             raise FormulaError(
                 f"The covariate {name!r} in {text!r} has {n_missing} missing values among "
-                f"{len(frame)} rows (the first in row {first}). Fill them or leave those rows out."
+                f"{len(frame)} rows (the first in row {first}). Fill them or leave those rows out "
+                f"(of a mask: with_filled({name!r}) or without_missing({name!r}))."
             )
     data = frame[list(variables)] if variables else pd.DataFrame({"_": np.zeros(len(frame))})
     with warnings.catch_warnings():

@@ -214,8 +214,14 @@ def layer_shapes(
         source = read_layer(source, what)
     if isinstance(source, geopandas.GeoDataFrame | geopandas.GeoSeries):
         source = in_crs(source, crs, what).geometry
+    shapes = np.atleast_1d(np.asarray(source, dtype=object))
     try:
-        return np.asarray(shapely.make_valid(np.atleast_1d(np.asarray(source, dtype=object))))
+        if not np.isfinite(shapely.get_coordinates(shapes)).all():
+            raise DataError(
+                f"{what} has coordinates that are missing or infinite; mend or leave out these "
+                "shapes."
+            )
+        return np.asarray(shapely.make_valid(shapes))
     except TypeError:
         raise DataError(
             f"{what} must be a file, a GeoDataFrame or shapely {kinds}; got "

@@ -113,10 +113,7 @@ def _check_ways(ground: Ground, survey: Survey) -> None:
             ids = survey.traps.ids
             raise ModelError(
                 f"Animal {captures.animal_ids[animal]!r} of {survey.name!r} was detected at "
-                f"{ids[other]} and {ids[trap]}, between which there is no way over the cells of "
-                "the distance. Give LeastCost(graph=...) a mask that joins them (habitat that "
-                "animals cross without living there belongs to the graph), more neighbors, or "
-                "barriers that can be crossed (crossing_cost=...)."
+                f"{ids[other]} and {ids[trap]}, between which there is no way. {ground.cure}"
             )
 
 

@@ -20,7 +20,7 @@ from secr_nea.detection import (
 from secr_nea.detection_design import DetectionDesign
 from secr_nea.distances import Metric
 from secr_nea.effective_area import EffectiveArea
-from secr_nea.errors import ModelError, SecrWarning
+from secr_nea.errors import FormulaError, ModelError, SecrWarning
 from secr_nea.formula import as_text, design
 from secr_nea.frames import (
     DetectionFrame,
@@ -293,7 +293,14 @@ class Model:
             return density_frame(self.surveys, variables, self.location)
         if name == "noneuc":
             cells = [ground.cells for ground in self._grounds if ground.cells is not None]
-            variables = variables_of([self.formulas[name]], density_names(self.surveys, cells))
+            try:
+                variables = variables_of([self.formulas[name]], density_names(self.surveys, cells))
+            except FormulaError as error:
+                if all(c is s.mask for c, s in zip(cells, self.surveys, strict=True)):
+                    raise
+                raise FormulaError(
+                    f"{error} The covariates of noneuc are those of the cells of graph=."
+                ) from None
             return density_frame(self.surveys, variables, self.location, cells)
         if name == "pmix" or name in METRIC_WORDS:
             variables = variables_of([self.formulas.get(name, "~ 1")], survey_names(self.surveys))

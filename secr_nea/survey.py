@@ -77,8 +77,7 @@ class Survey:
         if not isinstance(mask, HabitatMask):
             raise DataError(f"A survey needs a HabitatMask second; got {type(mask).__name__}.")
         (checked,) = _checks.names([name], "survey name")
-        _check_crs(captures.traps, mask)
-        _check_traps_in_mask(captures.traps, mask, checked)
+        check_ground(captures.traps, mask, checked)
         put = object.__setattr__
         put(self, "captures", captures)
         put(self, "mask", mask)
@@ -207,6 +206,25 @@ def as_surveys(surveys: Survey | Iterable[Survey]) -> tuple[Survey, ...]:
     return several
 
 
+def check_ground(traps: TrapArray, mask: HabitatMask, name: str) -> None:
+    """Refuse traps and a mask that are not of one place, and warn where it is doubtful.
+
+    Parameters
+    ----------
+    traps : TrapArray
+    mask : HabitatMask
+    name : str
+        Of the survey, for messages.
+
+    Raises
+    ------
+    DataError, CRSError
+        If they are in different systems, or no trap stands in the mask.
+    """
+    _check_crs(traps, mask)
+    _check_traps_in_mask(traps, mask, name)
+
+
 def _check_crs(traps: TrapArray, mask: HabitatMask) -> None:
     if traps.crs is None and mask.crs is None:
         return
@@ -215,7 +233,7 @@ def _check_crs(traps: TrapArray, mask: HabitatMask) -> None:
         _checks.warn(
             f"The {lacking} have no CRS; they are taken to be in {describe(known)} like the other. "
             "Give crs= when reading them.",
-            stacklevel=4,
+            stacklevel=5,
         )
         return
     if not same_crs(traps.crs, mask.crs):
@@ -243,7 +261,7 @@ def _check_traps_in_mask(traps: TrapArray, mask: HabitatMask, name: str) -> None
             f"{_checks.listed(traps.ids[k] for k in far)}. "
             "Check their coordinates, or whether the habitat polygons leave out ground that "
             "animals use.",
-            stacklevel=4,
+            stacklevel=5,
         )
 
 

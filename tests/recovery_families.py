@@ -462,6 +462,21 @@ REMARKS = {
 }
 
 
+def table(frame: pd.DataFrame) -> list[str]:
+    """The Markdown of one table."""
+    lines = [
+        "| quantity | truth | bias | RMSE | mean SE | coverage of 95 % |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, row in summary(frame).iterrows():
+        lines.append(
+            f"| {name} | {number(row['truth'])} | {number(row['bias'])} ± "
+            f"{number(row['bias_error'])} | {number(row['rmse'])} | {number(row['mean_se'])} | "
+            f"{100 * row['coverage']:.1f} ± {100 * row['coverage_error']:.1f} % |"
+        )
+    return lines
+
+
 def section() -> str:
     """The Markdown of all families."""
     lines = [BEGIN, "", INTRODUCTION]
@@ -475,15 +490,8 @@ def section() -> str:
             f"{each['n_detections'].mean():.1f} detections; {100 * each['good'].mean():.1f} % of "
             "the fits ended at a proper maximum.",
             "",
-            "| quantity | truth | bias | RMSE | mean SE | coverage of 95 % |",
-            "|---|---|---|---|---|---|",
+            *table(frame),
         ]
-        for name, row in summary(frame).iterrows():
-            lines.append(
-                f"| {name} | {number(row['truth'])} | {number(row['bias'])} ± "
-                f"{number(row['bias_error'])} | {number(row['rmse'])} | {number(row['mean_se'])} | "
-                f"{100 * row['coverage']:.1f} ± {100 * row['coverage_error']:.1f} % |"
-            )
         lines += ["", *([REMARKS[key], ""] if key in REMARKS else [])]
     return "\n".join([*lines, END])
 

@@ -54,6 +54,8 @@ def test_expected_numbers_are_printed(capsys):
     found = sn.design.preset("silkhem").expected()
     assert f"{found.animals:.1f}" in printed
     assert "by the expected information" in printed
+    left = sn.design.detectable_change(sn.design.precision(sn.design.preset("silkhem")).rse)
+    assert f"tell a decline by {100 * (1 - left):.0f} % or more" in printed
 
 
 def test_cameras_are_placed_and_written_and_the_plan_is_simulated(simulated, tmp_path, capsys):
@@ -73,6 +75,15 @@ def test_cameras_are_placed_and_written_and_the_plan_is_simulated(simulated, tmp
     assert "coverage" in printed
 
 
+def test_a_missing_crs_is_told_before_the_search(simulated, tmp_path, capsys):
+    options = ["--traps", str(simulated / "cameras.csv"), "--mask", str(simulated / "mask.csv")]
+    options += [*TRUTH, "--number", "3", "--out", str(tmp_path / "new.gpx")]
+    assert main(["design", *options]) == 2
+    told = capsys.readouterr()
+    assert "needs --crs" in told.err
+    assert "Placement" not in told.out
+
+
 @pytest.mark.parametrize(
     "options, words",
     [
@@ -82,6 +93,11 @@ def test_cameras_are_placed_and_written_and_the_plan_is_simulated(simulated, tmp
         (["design", "--preset", "silkhem", "--sigma", "far"], "--sigma needs a number"),
         (["design", "--preset", "silkhem", "--out", "a.shp"], "ending must be"),
         (["design", "--preset", "silkhem", "--number", "5", "--at-least", "Russia=x"], "whole"),
+        (["design", "--preset", "silkhem", "--budget", "9"], "--budget needs --number"),
+        (["design", "--preset", "silkhem", "--folder", "f"], "--folder needs --replicates"),
+        (["design", "--preset", "silkhem", "--detector", "binary"], "leave out --detector"),
+        (["simulate", "--traps", "x", "--faults"], "--faults is for a --preset"),
+        (["simulate", "--preset", "silkhem", "--out", __file__], "is a file; give a folder"),
         (["simulate", "--preset", "silkhem", "--classes", "f=0.6"], "adds up to 0.6"),
         (["simulate", "--sed", "1"], "simulate --help"),
     ],

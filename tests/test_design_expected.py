@@ -303,7 +303,8 @@ def test_distances_of_a_metric_enter_simulation_expected_numbers_and_fits():
     from secr_nea.design import MetricDistance, study
     from secr_nea.distances import LeastCost
 
-    plain = preset("leopard").changed(fixed_n=None)
+    plain = preset("leopard")
+    plain = plain.changed(traps=plain.traps.subset(np.arange(0, 160, 4)))
     x, y = plain.traps.xy.mean(axis=0)
     gorge = shapely.LineString([(x + 10.0, y - 80_000.0), (x + 10.0, y + 15_000.0)])
     metric = LeastCost(neighbors=8, barriers=gorge)
@@ -319,10 +320,36 @@ def test_distances_of_a_metric_enter_simulation_expected_numbers_and_fits():
     assert found.detections < 0.95 * plain.expected().detections
     few = study(scenario, 2, client="loop", progress=False)
     assert not few.results["failed"].any()
-    truth = scenario.changed(distances=MetricDistance(metric, scenario.mask, np.ones(2415)))
+    truth = scenario.changed(
+        distances=MetricDistance(metric, scenario.mask, np.ones(plain.mask.n_points))
+    )
     np.testing.assert_allclose(truth.expected().detections, found.detections, **EXACT)
     with pytest.raises(sn.ModelError, match="A metric such as LeastCost"):
         MetricDistance("straight", scenario.mask)
+    for wrong in ("LeastCost", LeastCost):
+        with pytest.raises(sn.ModelError, match="distances must be a metric"):
+            plain.changed(distances=wrong)
+
+
+def test_a_study_is_another_one_when_only_the_barriers_differ():
+    import shapely
+
+    from secr_nea.design.fingerprints import fingerprint_of
+    from secr_nea.distances import LeastCost
+
+    plain = preset("chikhachev")
+    x, y = plain.traps.xy.mean(axis=0)
+    line = shapely.LineString([(x, y - 80_000.0), (x, y + 5000.0)])
+    keys = {
+        fingerprint_of(plain.changed(distances=metric))
+        for metric in (
+            None,
+            LeastCost(neighbors=8),
+            LeastCost(neighbors=8, barriers=line),
+            LeastCost(neighbors=8, barriers=line, crossing_cost=3000.0),
+        )
+    }
+    assert len(keys) == 4
 
 
 # --- rules of thumb and laws ---------------------------------------------------------------------
@@ -414,3 +441,40 @@ def test_a_fit_simulates_surveys_like_its_own():
         == sn.design.simulate_survey(fit.model, fit.coefficients, seed=2).fingerprint
     )
     assert survey.traps.fingerprint == fit.model.surveys[0].traps.fingerprint
+
+
+# --- what a scenario refuses ---------------------------------------------------------------------
+
+
+def _plain(**changes):
+    traps = sn.TrapArray([[0, 0], [3000, 0], [0, 3000]], effort=[60.0] * 3)
+    mask = sn.HabitatMask.around(traps, buffer=12_000.0, spacing=3000.0)
+    return Scenario(traps, mask, 1.0, lambda0=0.01, sigma=4000.0).changed(**changes)
+
+
+@pytest.mark.parametrize("number", [-3, 2.5, True])
+def test_a_fixed_number_of_animals_is_whole(number):
+    with pytest.raises(sn.DataError, match="fixed_n must be a whole number of animals"):
+        _plain(fixed_n=number)
+
+
+def test_scenarios_that_contradict_themselves_are_refused_at_once():
+    chikhachev = sn.design.preset("chikhachev")
+    elsewhere = sn.TrapArray(chikhachev.traps.xy, effort=chikhachev.traps.effort, crs="EPSG:32647")
+    with pytest.raises(sn.CRSError, match="EPSG:32647"):
+        chikhachev.changed(traps=elsewhere)
+    far = sn.TrapArray(_plain().traps.xy + 1e6, effort=[60.0] * 3)
+    with pytest.raises(sn.DataError, match="no trap stands in the mask"):
+        _plain(traps=far)
+    with pytest.raises(sn.ModelError, match="sigma is 4 m.*not kilometres"):
+        _plain(sigma=4.0)
+    with pytest.raises(sn.DataError, match="fixed_n or population, not both"):
+        _plain(fixed_n=5, population=sn.design.simulate_population)
+    with pytest.raises(sn.DataError, match=r"faults must be a function.*got 0\.1"):
+        _plain(faults=0.1)
+    with pytest.raises(sn.ModelError, match="distances must be a metric .*got 'leastcost'"):
+        _plain(distances="leastcost")
+    with pytest.raises(sn.DataError, match="classes must be a mapping"):
+        _plain(classes=["f", "m"])
+    with pytest.raises(sn.DataError, match=r"animals would live on this mask"):
+        _plain(density=1e9).simulate(seed=1)

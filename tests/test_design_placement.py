@@ -101,17 +101,42 @@ def test_the_best_of_few_cameras_is_found():
     np.testing.assert_allclose(found.value, best, **EXACT)
 
 
+@pytest.mark.parametrize("lambda0", [0.006, 3.0])
+@pytest.mark.parametrize("detector", ["count", "binary"])
+def test_gains_of_exchanges_in_rse_are_those_of_the_sets_after_them(detector, lambda0):
+    """Also where exposure is so large that exp(-exposure) is 0 in single precision."""
+    plain = landscape(4).changed(
+        classes={"f": 0.6, "m": 0.4}, sigma={"f": 4000.0, "m": 7000.0}, lambda0=lambda0
+    )
+    traps = sn.TrapArray(plain.traps.xy, effort=plain.traps.effort, detector=detector, crs=CRS)
+    worth = RseWorth.of(plain.changed(traps=traps), 120, np.random.default_rng(3))
+    chosen, fixed = np.array([1, 6, 11, 4]), np.array([15, 8])
+    allowed = np.ones((4, 16), dtype=bool)
+    allowed[:, [1, 6, 11, 4, 15, 8]] = False
+    allowed[np.arange(4), chosen] = True
+    sites, values = worth.best_exchanges(chosen, fixed, allowed)
+    for position in range(4):
+        after = {}
+        for site in np.flatnonzero(allowed[position]):
+            trial = chosen.copy()
+            trial[position] = site
+            after[site] = worth.value(np.concatenate([fixed, trial]))
+        assert values[position] == pytest.approx(max(after.values()), rel=1e-4)
+        assert after[sites[position]] == pytest.approx(values[position], rel=1e-4)
+
+
 def test_the_information_objective_agrees_with_the_precision_of_a_model():
-    scenario = preset("leopard")
-    few = scenario.changed(traps=scenario.traps.subset(np.arange(0, 160, 4)))
+    few = landscape(6)
     worth = RseWorth.of(few, 3000, np.random.default_rng(1))
-    rse = -worth.value(np.arange(40))
+    rse = -worth.value(np.arange(36))
     assert rse == pytest.approx(precision(few, n_simulated=2000).rse, rel=0.05)
     binary = few.changed(
-        traps=sn.TrapArray(few.traps.xy, effort=few.traps.effort, detector="binary")
+        traps=sn.TrapArray(
+            few.traps.xy, effort=few.traps.effort, detector="binary", crs=few.traps.crs
+        )
     )
     worth = RseWorth.of(binary, 3000, np.random.default_rng(2))
-    rse = -worth.value(np.arange(40))
+    rse = -worth.value(np.arange(36))
     assert rse == pytest.approx(precision(binary, n_simulated=2000).rse, rel=0.05)
 
 
@@ -215,9 +240,15 @@ def test_existing_cameras_may_be_an_array_of_their_own():
         ({"minimum_distance": 90_000.0}, "Only 1 of 5 cameras could be placed"),
         ({"strata": "country", "at_least": {"China": 1}}, "No site has the country China"),
         ({"at_least": {"Russia": 1}}, "at_least needs strata"),
-        ({"strata": "nation"}, "no covariate 'nation'"),
+        ({"strata": "nation", "at_least": {"Russia": 1}}, "no covariate 'nation'"),
         ({"budget": 3.0}, "A budget needs cost"),
         ({"fixed": ["S9"]}, "No site is called S9"),
+        ({"fixed": "S001"}, r"write \['S001'\]"),
+        ({"strata": "country"}, "needs at_least="),
+        ({"strata": "country", "at_least": {"Russia": -3}}, "at_least of Russia must be a whole"),
+        ({"strata": "country", "at_least": {"Russia": 2.5}}, "at_least of Russia must be a whole"),
+        ({"starts": -1}, "starts must be a whole number of 0 or more"),
+        ({"n_simulated": 0, "objective": "rse"}, "n_simulated must be a whole number of 10 or"),
         ({"strata": "country", "at_least": {"Russia": 3, "Mongolia": 3}}, "need 6 cameras"),
     ],
 )
@@ -226,11 +257,24 @@ def test_rules_that_cannot_be_kept_are_told(options, words):
         place(landscape(5), 5, progress=False, **options)
 
 
+def test_a_number_may_name_a_stratum():
+    zone = np.where(np.arange(36) < 30, 1, 2)
+    found = place(
+        landscape(6, zone=zone), 4, strata="zone", at_least={2: 3}, starts=2, progress=False
+    )
+    assert (found.traps.covariates["zone"] == 2).sum() >= 3
+
+
+def test_sites_without_a_scenario_are_refused():
+    with pytest.raises(sn.DataError, match=r"needs a Scenario.*got TrapArray"):
+        place(landscape(4).traps, 3)
+
+
 def test_objectives_that_are_not_possible_are_refused():
     with pytest.raises(sn.ModelError, match="'max' is not known"):
         place(landscape(4), 3, objective="max", progress=False)
     scenario = landscape(4)
-    multi = sn.TrapArray(scenario.traps.xy, effort=scenario.traps.effort, detector="multi")
+    multi = sn.TrapArray(scenario.traps.xy, effort=scenario.traps.effort, detector="multi", crs=CRS)
     with pytest.raises(sn.ModelError, match="there is competition"):
         place(scenario.changed(traps=multi), 3, progress=False)
 
@@ -329,10 +373,21 @@ def test_files_need_a_crs_and_a_known_ending(tmp_path):
         write_sites(traps, tmp_path / "a.gpx")
     with pytest.raises(sn.DataError, match=r"ending must be one of .gpx"):
         write_sites(traps, tmp_path / "a.shp")
+    with pytest.raises(sn.DataError, match="There is no folder"):
+        write_sites(landscape(3).traps, tmp_path / "none" / "a.gpx")
+
+
+def test_walks_begin_on_the_terrain():
+    mask = terrain(lambda xy: np.zeros(len(xy)))
+    with pytest.raises(sn.DataError, match=r"start rows 1, 2: .* km from the nearest cell"):
+        walking_hours([[0.0, 0.0]], mask, [[5e6, 0.0], [0.0, -9000.0], [0.0, 0.0]])
+    assert np.isnan(walking_hours([[0.0, -9000.0]], mask, [[0.0, 0.0]])[0])
 
 
 def test_candidates_take_over_what_the_mask_knows():
     mask = preset("primorye").mask
+    with pytest.raises(sn.DataError, match=r"effort must be one number.*got \(2,\)"):
+        candidate_sites(mask, effort=[1.0, 2.0])
     sites = candidate_sites(mask, effort=92.0, keep=lambda m: m.xy[:, 0] < 500_000.0)
     assert set(sites.covariates["country"]) == {"Russia", "China"}
     assert sites.xy[:, 0].max() < 500_000.0
@@ -359,3 +414,14 @@ def test_best_spacing_is_where_animals_and_recaptures_are_equal():
         spacing_curve(grid.subset([0]), **options)
     with pytest.raises(sn.DataError, match="spacings must be above 0"):
         spacing_curve(grid, spacings=[0.0], **options)
+    with pytest.raises(sn.DataError, match="spacings must be above 0 m; got none"):
+        spacing_curve(grid, spacings=[], **options)
+
+
+def test_a_best_spacing_at_the_end_of_the_range_is_told():
+    pair = sn.TrapArray([[0, 0], [1000, 0]], effort=[1.0, 1.0])
+    with pytest.warns(sn.SecrWarning, match="so few recaptures"):
+        best = optimal_spacing(pair, density=1.0, lambda0=1e-3, sigma=4000.0)
+    assert best == pytest.approx(0.2 * 4000.0)
+    with pytest.raises(sn.DataError, match="nothing can be detected"):
+        optimal_spacing(pair, density=0.0, lambda0=1e-3, sigma=4000.0)

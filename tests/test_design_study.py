@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import gc
+import importlib
 import json
 import os
+import pickle
 import subprocess
 import sys
 import time
 import warnings
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -33,6 +34,7 @@ from secr_nea.design import (
     study,
     survey_cost,
 )
+from secr_nea.design.fingerprints import fingerprint_of
 from secr_nea.design.study_summary import summarise
 from secr_nea.engine import run_anywhere
 
@@ -44,7 +46,7 @@ pytestmark = pytest.mark.filterwarnings(
 )
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def collected():
     """Collect what distributed left here, under the marks above, and not in another test."""
     yield
@@ -71,44 +73,76 @@ def by_loop():
 # --- the same everywhere -------------------------------------------------------------------------
 
 
-def test_loop_local_cluster_and_client_give_exactly_the_same(by_loop, tmp_path):
-    """Three ways; in the last one a worker is killed in the middle and nothing is lost."""
+@pytest.mark.usefixtures("collected")
+@pytest.mark.parametrize(
+    "deaths", ["one worker", pytest.param("every worker", marks=pytest.mark.proof)]
+)
+def test_a_client_gives_exactly_the_same_when_workers_are_killed(by_loop, tmp_path, deaths):
+    """A worker is killed in the middle, or all are at once, and nothing is lost."""
     import distributed
 
-    local = study(small(), 12, workers=1, **SILENT)
-    pd.testing.assert_frame_equal(numbers(by_loop), numbers(local), check_exact=True)
+    flag = tmp_path / "killed"
+
+    def kill_once(captures, seed):
+        """A fault of the cluster rather than of the field: workers die, each in its first survey.
+
+        Where all of them do, nobody but the scheduler then knows what the study was.
+        """
+        if not flag.exists():
+            if deaths == "every worker":
+                time.sleep(0.5)  # so that the other worker dies as well
+            flag.write_text("dead")
+            os._exit(1)
+        return captures
+
     cluster = distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50
+        n_workers=2, threads_per_worker=1, dashboard_address=":0", silence_logs=50
     )
     with cluster, distributed.Client(cluster) as client:
-        flag = tmp_path / "killed"
-        scenario = small(faults=partial(kill_once, flag=str(flag)))
-        handed = study(scenario, 12, client=client, **SILENT)
+        handed = study(small(faults=kill_once), 12, client=client, **SILENT)
     assert flag.exists(), "a worker was killed"
     pd.testing.assert_frame_equal(numbers(by_loop), numbers(handed), check_exact=True)
 
 
-def kill_once(captures, seed, flag):
-    """A fault of the cluster rather than of the field: every worker dies, each in its first survey.
-
-    Nobody but the scheduler then knows what the study was.
-    """
-    if not Path(flag).exists():
-        time.sleep(0.5)  # so that the other worker dies as well
-        Path(flag).write_text("dead")
-        os._exit(1)
-    return captures
-
-
-def test_a_script_needs_no_main_guard(tmp_path):
-    script = tmp_path / "plan.py"
-    script.write_text(
-        "from secr_nea.engine import run_anywhere\n"
-        "def double(shared, task):\n    return shared * task\n"
-        "print(sorted(run_anywhere(double, 2, [1, 2, 3], workers=1, progress=False)))\n"
+@pytest.fixture(scope="module")
+def of_script(tmp_path_factory):
+    """Results and output of a script that is run in a process of its own."""
+    folder = tmp_path_factory.mktemp("script")
+    (folder / "own_faults.py").write_text(
+        "import numpy as np, secr_nea as sn\n"
+        "from secr_nea.design.fingerprints import fingerprint_of\n"
+        "class Where: pass\n"
+        "rng, here = np.random.default_rng(1), Where()\n"
+        "def faults(captures, seed, again=True):\n"
+        "    if captures.n_traps in {'a', 'b', 'c'}: return faults(captures, seed, rng, here)\n"
+        "    return captures\n"
+        "told = fingerprint_of(sn.design.preset('namkha').changed(faults=faults))\n"
     )
-    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120)
-    assert done.stdout.strip() == "[(0, 2), (1, 4), (2, 6)]", done.stderr
+    (folder / "plan.py").write_text(
+        "import pickle, own_faults\n"
+        "from secr_nea.design import study\n"
+        "print(own_faults.told)\n"
+        "scenario = pickle.load(open('scenario', 'rb'))\n"
+        "study(scenario, 12, workers=1, progress=False).results.to_pickle('results')\n"
+    )
+    (folder / "scenario").write_bytes(pickle.dumps(small()))
+    done = subprocess.run(
+        [sys.executable, "plan.py"], capture_output=True, text=True, timeout=120, cwd=folder
+    )
+    assert done.returncode == 0, done.stderr
+    return folder, done.stdout.strip()
+
+
+def test_a_script_without_a_main_guard_gives_exactly_the_same(by_loop, of_script):
+    """The local cluster, from a script that is not imported anew by its workers."""
+    local = pd.read_pickle(of_script[0] / "results").drop(columns="seconds")
+    pd.testing.assert_frame_equal(numbers(by_loop), local, check_exact=True)
+
+
+def test_fingerprints_are_the_same_in_every_process(of_script, monkeypatch):
+    """No address of an object and no order of a set is in them."""
+    monkeypatch.syspath_prepend(of_script[0])
+    assert importlib.import_module("own_faults").told == of_script[1]
 
 
 def test_other_engines_are_refused():
@@ -159,11 +193,95 @@ def test_a_broken_file_is_done_again_and_another_study_is_refused(tmp_path):
     file.write_text(file.read_text()[:50])
     two = study(small(), 2, client="loop", folder=tmp_path, **SILENT)
     pd.testing.assert_frame_equal(numbers(one), numbers(two), check_exact=True)
-    for changed in ({"seed": 9}, {"lambda0": "~ x"}):
+    for changed in ({"seed": 9}, {"D": "~ x"}):
         with pytest.raises(sn.DataError, match="holds another study"):
             study(small(), 2, client="loop", folder=tmp_path, **SILENT, **changed)
     with pytest.raises(sn.DataError, match="scenarios differ"):
         study(small(sigma=2900.0), 2, client="loop", folder=tmp_path, **SILENT)
+
+
+def of_share(share):
+    return lambda captures, seed: add_ghosts(captures, share, seed=seed)
+
+
+class Ghosts:
+    def __init__(self, share):
+        self.share = share
+
+    def __call__(self, captures, seed):
+        return add_ghosts(captures, self.share, seed=seed)
+
+
+SHARE = 0.1
+
+
+def global_share(captures, seed):
+    return add_ghosts(captures, SHARE, seed=seed)
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [
+        lambda: (of_share(0.1), of_share(0.3)),
+        lambda: (Ghosts(0.1), Ghosts(0.3)),
+        lambda: (
+            lambda captures, seed: add_ghosts(captures, 0.1, seed=seed),
+            lambda captures, seed: add_ghosts(captures, 0.3, seed=seed),
+        ),
+        lambda: (
+            partial(by_table, shares=np.zeros(2000)),
+            partial(by_table, shares=np.eye(2000)[1000]),
+        ),
+    ],
+    ids=["closure", "object", "lambda", "long array"],
+)
+def test_a_changed_function_makes_another_study(tmp_path, faults):
+    """Results of the old function must not pass for those of the new one."""
+    one, two = faults()
+    study(small(faults=one), 1, client="loop", folder=tmp_path, **SILENT)
+    study(small(faults=one), 1, client="loop", folder=tmp_path, **SILENT)
+    with pytest.raises(sn.DataError, match="scenarios differ"):
+        study(small(faults=two), 1, client="loop", folder=tmp_path, **SILENT)
+
+
+def by_table(captures, seed, shares):
+    return add_ghosts(captures, shares[1000] / 2, seed=seed)
+
+
+def test_what_a_function_reads_belongs_to_the_study(monkeypatch):
+    before = fingerprint_of(small(faults=global_share))
+    assert fingerprint_of(small(faults=global_share)) == before
+    monkeypatch.setitem(globals(), "SHARE", 0.3)
+    assert fingerprint_of(small(faults=global_share)) != before
+
+
+@pytest.mark.parametrize(
+    "options, error, words",
+    [
+        ({"D": "~ ruged"}, sn.FormulaError, "ruged"),
+        ({"lambda0": "~ k", "effort": 1}, sn.ModelError, "effort"),
+        ({"classes": "sex"}, sn.ModelError, "no covariate 'sex'"),
+        ({"sigm": "~ 1"}, sn.ModelError, "sigm"),
+    ],
+)
+def test_a_model_that_does_not_exist_is_refused_before_thousands_fail(
+    tmp_path, options, error, words
+):
+    with pytest.raises(error, match=words):
+        study(small(), 1000, client="loop", folder=tmp_path / "s", **SILENT, **options)
+    assert not (tmp_path / "s").exists()
+
+
+def test_what_a_study_cannot_be_is_told(by_loop):
+    with pytest.raises(sn.DataError, match=r"needed; got TrapArray"):
+        study(small().traps, 2, client="loop", **SILENT)
+    with pytest.raises(sn.DataError, match="workers must be a whole number"):
+        study(small(), 2, workers=0, **SILENT)
+    with pytest.raises(sn.DataError, match="no scenario 3; the study has 0 to 0"):
+        by_loop.survey(3, 0)
+    hidden = study([small(), small(name="b")], 2, client="loop", population="conditional", **SILENT)
+    with pytest.raises(sn.DataError, match="no estimate of density"):
+        power_of_study(hidden)
 
 
 def test_failures_are_recorded_with_their_seed_and_made_again():
@@ -213,7 +331,7 @@ def test_summary_is_the_plain_arithmetic_of_the_rows():
     own = np.array([0.2, 0.25, 0.2])
     wanted = {
         "failed": 0.25,
-        "failed_error": np.sqrt(0.25 * 0.75 / 4),
+        "failed_error": np.sqrt(3 / 8 * 5 / 8 / 8),  # Agresti and Coull: 2 and 2 added
         "animals": 9.5,
         "mean": 2.1,
         "bias": wrong.mean(),
@@ -224,7 +342,7 @@ def test_summary_is_the_plain_arithmetic_of_the_rows():
         "rmse": np.sqrt((wrong**2).mean()),
         "rmse_error": (wrong**2).std(ddof=1) / np.sqrt(3) / 2 / np.sqrt((wrong**2).mean()),
         "coverage": 2 / 3,
-        "coverage_error": np.sqrt(2 / 9 / 3),
+        "coverage_error": np.sqrt(4 / 7 * 3 / 7 / 7),
     }
     for name, value in wanted.items():
         assert float(found[name]) == pytest.approx(value), name
@@ -310,6 +428,10 @@ def test_detectable_change_has_its_power():
     assert detectable_change(5.0, decline=True) == 0.0
     with pytest.raises(sn.DataError, match="rse must be above 0"):
         power_to_detect(0.0, 0.5)
+    with pytest.raises(sn.DataError, match=r"rse is a share, 0\.3 for 30 %; got 33"):
+        power_to_detect(33, 0.8)
+    with pytest.raises(sn.DataError, match=r"0\.8 for a decline by 20 %; got 20"):
+        power_to_detect(0.33, 20)
 
 
 def test_power_by_simulation_agrees_with_the_formula():
@@ -332,8 +454,11 @@ def test_costs_add_up():
     wanted += 3 * found.animals + found.detections
     assert cost["total"] == pytest.approx(wanted)
     assert cost.drop("total").sum() == pytest.approx(cost["total"])
-    with pytest.raises(sn.DataError, match="camera -1"):
-        Prices(camera=-1)
+    for wrong in (-1, "300", float("nan")):
+        with pytest.raises(sn.DataError, match=f"got camera {wrong!r}"):
+            Prices(camera=wrong)
+    with pytest.raises(sn.DataError, match="got TrapArray and Prices"):
+        survey_cost(scenario.traps, prices)
 
 
 def test_cost_against_precision_finds_what_nothing_cheaper_beats():

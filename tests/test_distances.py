@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import geopandas
 import naive
 import numpy as np
 import pandas as pd
@@ -328,8 +329,12 @@ def test_a_polygon_that_costs_counts_the_metres_within():
     "barriers, options, words",
     [
         (shapely.Point(0, 0), {}, "must be lines .* or polygons .*; got Point"),
-        (river(), {"crossing_cost": -1.0}, "cannot make the way shorter"),
-        (river(), {"polygon_friction": 0.5}, "cannot make the way shorter"),
+        (river(), {"crossing_cost": -1.0}, "crossing_cost must be a number of 0 or more; got -1"),
+        (river(), {"crossing_cost": "5 km"}, "column of the layer .* got '5 km'"),
+        (river(), {"polygon_friction": 0.5}, "polygon_friction must be a number of 1 or more"),
+        (None, {"crossing_cost": 500.0}, "give barriers= too"),
+        (None, {"snap_within": -5.0}, "snap_within must be a number of 0 or more; got -5"),
+        (shapely.LineString([(0, 0), (np.inf, 1)]), {}, "barriers has coordinates that are miss"),
         ("nowhere.gpkg", {}, "there is no file 'nowhere.gpkg'"),
     ],
 )
@@ -337,6 +342,54 @@ def test_barriers_that_cannot_be(barriers, options, words):
     mask, traps, _ = landscape()
     with pytest.raises(sn.DataError, match=words):
         sn.LeastCost(barriers=barriers, **options).ground(traps, mask, "r")
+
+
+@pytest.mark.filterwarnings("error::secr_nea.SecrWarning")
+def test_barriers_that_touch_nothing_are_told():
+    mask, traps, _ = landscape()
+    far = shapely.LineString([(9e6, 0.0), (9e6, 1e4)])
+    with pytest.warns(sn.SecrWarning, match="No barrier comes near the cells"):
+        sn.LeastCost(barriers=far).ground(traps, mask, "r")
+    sn.LeastCost(barriers=river()).ground(traps, mask, "r")
+
+
+def test_each_barrier_may_have_its_own_cost(tmp_path):
+    """A fence that is closed and a river that costs 2 km, in one layer, also from a file."""
+    plain, crs = landscape(12, 1)[0], "EPSG:32646"
+    mask = sn.HabitatMask(plain.xy, spacing=1000.0, crs=crs)
+    west = sn.TrapArray([[500.0, 500.0]], crs=crs)
+    lines = [shapely.LineString([[x, -500.0], [x, 1500.0]]) for x in (3100.0, 8100.0)]
+    layer = geopandas.GeoDataFrame({"cost": [2000.0, np.nan]}, geometry=lines, crs=crs)
+    layer.to_file(tmp_path / "lines.gpkg")
+    length = mask.xy[:, 0] - 500.0
+    wanted = length + np.where(length > 2600.0, 2000.0, 0.0)
+    wanted[mask.xy[:, 0] > 8100.0] = np.inf
+    for barriers in (layer, tmp_path / "lines.gpkg"):
+        metric = sn.LeastCost(barriers=barriers, crossing_cost="cost")
+        np.testing.assert_allclose(metric.ground(west, mask, "r").measure(()).distance[0], wanted)
+    for column, words in (
+        ("price", "the columns are cost, geometry"),
+        ("geometry", "numbers only"),
+    ):
+        with pytest.raises(sn.DataError, match=words):
+            sn.LeastCost(barriers=layer, crossing_cost=column).ground(west, mask, "r")
+
+
+def test_friction_of_another_length_is_refused_before_it_is_read():
+    mask, traps, _ = landscape()
+    for metric in (sn.LeastCost(), sn.CommuteDistance()):
+        with pytest.raises(sn.DataError, match=r"each of the .* cells .* got shape \(5,\)"):
+            metric.ground(traps, mask, "r").measure((np.ones(5),))
+    with pytest.raises(sn.DataError, match=r"got shape \(5,\)"):
+        sn.design.MetricDistance(sn.LeastCost(), mask, np.ones(5))
+    with pytest.raises(sn.ModelError, match="fitted_distances"):
+        sn.design.MetricDistance(sn.AnisotropicDistance(), mask)
+
+
+def test_a_graph_that_is_no_mask_is_refused():
+    mask, traps, _ = landscape()
+    with pytest.raises(sn.ModelError, match="graph must be a HabitatMask .* got ndarray"):
+        sn.LeastCost(graph=mask.xy).ground(traps, mask, "r")
 
 
 # --- resistance ----------------------------------------------------------------------------------
@@ -358,7 +411,9 @@ def test_resistance_is_that_of_the_pseudo_inverse():
     mask, traps, z = landscape(holes=10)
     ground = sn.CommuteDistance().ground(traps, mask, "ridge")
     friction = np.exp(z)
-    inverse = np.linalg.pinv(laplacian(Circuit.of(ground.graph, friction, 0)))
+    inverse = np.linalg.pinv(
+        laplacian(Circuit.of(ground.graph, friction, 0)), rcond=1e-10, hermitian=True
+    )
     diagonal = np.diag(inverse)
     s = ground.sites
     expected = diagonal[s][:, None] + diagonal - 2.0 * inverse[s]
@@ -487,6 +542,21 @@ def test_given_distances_are_taken_as_they_are():
     np.testing.assert_allclose(at, matrix[:, [3, 8]])
     with pytest.raises(sn.ModelError, match="known for its own mask only; 1 of 2 places"):
         ground.measure((), np.array([[500.0, 500.0], [-5000.0, 0.0]]))
+
+
+def test_rows_in_another_order_are_refused():
+    """Even two that changed places; but a coarse raster and a trap off the mask are no mistake."""
+    column, row = np.meshgrid(np.arange(30), np.arange(20))
+    xy = np.column_stack([column.ravel(), row.ravel()]) * 1000.0 + 500.0
+    mask = sn.HabitatMask(xy[xy[:, 0] > 6000.0], spacing=1000.0)
+    traps = sn.TrapArray([[1500.0, 10_500.0], [7500.0, 10_500.0], [15_500.0, 5500.0]])
+    matrix = straight(mask, traps)
+    sn.GivenDistance(matrix).ground(traps, mask, "r")
+    coarse = np.floor(matrix / 6000.0) * 6000.0
+    sn.GivenDistance(coarse).ground(traps, mask, "r")
+    for order in ([0, 2, 1], [1, 2, 0]):
+        with pytest.raises(sn.DataError, match="rows or columns are in another order"):
+            sn.GivenDistance(matrix[order]).ground(traps, mask, "r")
 
 
 def test_a_table_of_distances_is_put_in_order():

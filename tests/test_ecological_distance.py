@@ -21,6 +21,7 @@ from secr_nea.friction_scan import settled
 from secr_nea.inference.doubts import array_extent
 from secr_nea.inference.mask_check import typical_sigma
 from secr_nea.likelihood import likelihood_of
+from secr_nea.report.words import method_paragraph
 from secr_nea.start import metric_starts
 
 CASES = ("ecological_distance_8", "ecological_distance_16")
@@ -217,6 +218,20 @@ def test_options_that_do_not_go_together(options, words):
         options["distance"] = sn.GivenDistance(naive.distances(ridge().traps.xy, ridge().mask.xy))
     with pytest.raises(sn.ModelError, match=words):
         sn.Model(ridge(), **options)
+
+
+def test_words_and_messages_for_those_who_come_from_r():
+    with pytest.raises(sn.ModelError, match="GivenDistance\\(matrix\\)"):
+        sn.Model(tiny(), userdist=np.zeros((2, 42)))
+    with pytest.raises(sn.ModelError, match="the other sign"):
+        sn.Model(tiny(), conductance="~ z")
+    with pytest.raises(sn.FormulaError, match="no columns; name the covariates"):
+        sn.Model(tiny(), noneuc="~ 0")
+    bare = sn.HabitatMask(tiny().mask.xy, spacing=1000.0)
+    with pytest.raises(sn.FormulaError, match="those of the cells of graph="):
+        sn.Model(tiny(), noneuc="~ z", distance=sn.LeastCost(graph=bare))
+    said = method_paragraph(friction_fit(), friction_fit().abundance(), 0.95)
+    assert "measured as least-cost distance (LeastCost(neighbors=8" in said
 
 
 def test_formulas_of_friction():
@@ -454,8 +469,8 @@ def beyond_the_river(xy):
     return xy[:, 0] < float(ridge().traps.xy[:, 0].min()) - 2500.0
 
 
-def naive_pdot(fit):
-    """p. at the mask points by the naive distances and a wall put in by hand."""
+def naive_hazard(fit):
+    """Expected detections at each trap of an animal at each mask point: a wall put in by hand."""
     survey, beta = fit.model.surveys[0], fit.coefficients
     friction = np.exp(beta[-1] * survey.mask.covariates["rug_std"].to_numpy())
     inside = ~beyond_the_river(survey.mask.xy)
@@ -469,7 +484,19 @@ def naive_pdot(fit):
     )
     sigma, lambda0 = np.exp(beta[3]), np.exp(beta[2])
     hazard = lambda0 * np.exp(-(distance**2) / (2.0 * sigma**2))
-    return 1.0 - np.exp(-(survey.traps.effort[:, 0] @ hazard))
+    return survey.traps.effort[:, :1] * hazard
+
+
+def naive_pdot(fit):
+    """p. at the mask points."""
+    return 1.0 - np.exp(-naive_hazard(fit).sum(axis=0))
+
+
+def naive_density(fit):
+    """Expected animals of each mask cell."""
+    mask, beta = fit.model.surveys[0].mask, fit.coefficients
+    rugged = mask.covariates["rug_std"].to_numpy()
+    return np.exp(beta[0] + beta[1] * rugged) * mask.cell_area / 100.0
 
 
 def test_detection_probability_is_that_of_the_metric(no_straight_lines):
@@ -553,11 +580,36 @@ def test_everything_else_runs_on_the_metric(no_straight_lines):
     assert len(sn.inference.effective_area_by_buffer(fit, survey=fit.model.surveys[0].name))
     fit.density_surface()
     fit.extrapolation()
+    assert len(fit.goodness_of_fit(n_replicates=19, progress=False).table())
     ax = sn.plot.detection(fit)
     assert ax.get_xlabel() == "Least-cost distance (km)"
     sn.plot.buffer(fit)
     sn.plot.activity_center(fit, fit.model.surveys[0].captures.animal_ids[0])
     plt.close("all")
+
+
+def test_expected_detections_at_each_trap_are_those_of_the_metric(no_straight_lines):
+    fit = walled_fit()
+    hazard, density = naive_hazard(fit), naive_density(fit)
+    np.testing.assert_allclose(fit.residuals()["expected"], hazard @ density, rtol=1e-9)
+
+
+def test_cameras_are_placed_by_the_metric(no_straight_lines):
+    fit = walled_fit()
+    survey, beta = fit.model.surveys[0], fit.coefficients
+    sites = sn.design.Scenario(
+        survey.traps,
+        survey.mask,
+        np.exp(beta[0] + beta[1] * survey.mask.covariates["rug_std"].to_numpy()),
+        lambda0=float(np.exp(beta[2])),
+        sigma=float(np.exp(beta[3])),
+        distances=sn.inference.fitted_distances(fit),
+    )
+    plan = sn.design.place(sites, 6, starts=1, progress=False)
+    chosen = [survey.traps.ids.index(name) for name in plan.traps.ids]
+    hazard, density = naive_hazard(fit)[chosen].sum(axis=0), naive_density(fit)
+    animals = density @ -np.expm1(-hazard)
+    assert plan.value == pytest.approx(min(animals, density @ hazard - animals), rel=1e-9)
 
 
 def test_the_conditional_likelihood_and_its_density(no_straight_lines):
@@ -583,6 +635,164 @@ def test_a_given_matrix_is_not_guessed_elsewhere():
         fit.abundance(mask=moved)
 
 
+# --- where animals walk --------------------------------------------------------------------------
+
+
+@cache
+def tiny(name="tiny"):
+    """42 cells with a covariate, two traps, two animals of different sex."""
+    column, row = np.meshgrid(np.arange(7), np.arange(6))
+    xy = np.column_stack([column.ravel(), row.ravel()]) * 1000.0 + 500.0
+    z = np.random.default_rng(3).normal(size=len(xy))
+    mask = sn.HabitatMask(xy, spacing=1000.0, covariates={"z": z})
+    traps = sn.TrapArray([[1500.0, 1500.0], [4500.0, 3500.0]])
+    captures = sn.CaptureHistory(traps, animal=[0, 0, 1], occasion=[0, 0, 0], trap=[0, 1, 1])
+    return sn.Survey(captures.with_covariates(sex=["F", "M"]), mask, name=name)
+
+
+def estimate_at(surveys, options, **values):
+    """An estimate at given coefficients; nothing is maximised."""
+    model = sn.Model(surveys, **{"D": "~ z", **options})
+    values = {"D": 8.0, "lambda0": 0.1, "sigma": 2500.0, "D__z": 0.3, **values}
+    if "noneuc" in options:
+        values["noneuc__z"] = 0.5
+    beta = coefficients_at(model, **values)
+    return dataclasses.replace(friction_fit(), model=model, coefficients=beta)
+
+
+def least_costs(z, friction=0.5):
+    """Distances between all cells by scipy, eight neighbours."""
+    mask = tiny().mask
+    return naive.least_cost_distances(
+        mask.xy, mask.xy, np.exp(friction * z), spacing=mask.spacing, directions=8
+    )
+
+
+def resistances(z):
+    """Resistances between all cells by the pseudo-inverse."""
+    xy, friction = tiny().mask.xy, np.exp(0.5 * z)
+    apart = np.abs(xy[:, None] - xy[None]).max(axis=2)
+    cost = np.hypot(*(xy[:, None] - xy[None]).transpose(2, 0, 1))
+    cost *= 0.5 * (friction[:, None] + friction[None])
+    conductance = np.where((apart > 0.0) & (apart < 1100.0), 1.0 / np.maximum(cost, 1.0), 0.0)
+    inverse = np.linalg.pinv(np.diag(conductance.sum(axis=0)) - conductance)
+    own = np.diag(inverse)
+    return own[:, None] + own[None] - 2.0 * inverse
+
+
+def stretched(_):
+    """Distances with ranges that are longer from west to east."""
+    apart = tiny().mask.xy[:, None] - tiny().mask.xy[None]
+    return np.hypot(apart[..., 0] * np.exp(-0.2), apart[..., 1] * np.exp(0.2))
+
+
+USES = {
+    "least cost": (
+        {"noneuc": "~ z", "distance": sn.LeastCost(neighbors=8)},
+        {},
+        least_costs,
+    ),
+    "resistance": ({"noneuc": "~ z", "distance": sn.CommuteDistance()}, {}, resistances),
+    "anisotropic": (
+        {"distance": sn.AnisotropicDistance()},
+        {"stretch_east__Intercept": 0.4},
+        stretched,
+    ),
+}
+
+
+@pytest.mark.parametrize("which", USES)
+def test_expected_use_is_that_of_the_metric(which):
+    options, values, between = USES[which]
+    survey = tiny()
+    z = survey.mask.covariates["z"].to_numpy()
+    estimate = estimate_at(survey, options, **values)
+    kernel = np.exp(-(between(z) ** 2) / (2.0 * 2500.0**2))
+    kernel /= kernel.sum(axis=1, keepdims=True)
+    everyone = survey.mask.to_xarray(8.0 * np.exp(0.3 * z) @ kernel)
+    np.testing.assert_allclose(sn.inference.expected_use(estimate), everyone, rtol=1e-9)
+    centre = sn.inference.activity_center(estimate, survey.captures.animal_ids[0])
+    weight = np.array([float(centre.sel(x=x, y=y)) for x, y in survey.mask.xy])
+    own = sn.inference.expected_use(estimate, animal=survey.captures.animal_ids[0])
+    np.testing.assert_allclose(own, survey.mask.to_xarray(weight @ kernel), rtol=1e-9)
+
+
+def test_expected_use_of_given_distances_is_refused():
+    survey = tiny()
+    given = sn.GivenDistance(naive.distances(survey.traps.xy, survey.mask.xy))
+    with pytest.raises(sn.ModelError, match="lead from traps to mask points"):
+        sn.inference.expected_use(estimate_at(survey, {"distance": given}))
+
+
+def test_connectivity_has_the_sigma_of_its_survey_and_group():
+    wide = {"noneuc": "~ z", "distance": sn.LeastCost(neighbors=8)}
+    alone = {
+        s: sn.inference.connectivity(estimate_at(tiny(), wide, sigma=s)) for s in (1000.0, 3000.0)
+    }
+    step = float(np.log(3.0))
+    pair = estimate_at(
+        [tiny("first"), tiny("second")],
+        {**wide, "sigma": "~ session"},
+        sigma=1000.0,
+        **{"sigma__session[T.second]": step},
+    )
+    sexes = estimate_at(
+        tiny(),
+        {**wide, "D": "~ z + sex", "sigma": "~ sex", "groups": "sex"},
+        sigma=1000.0,
+        **{"sigma__sex[T.M]": step},
+    )
+    for found, sigma in (
+        (sn.inference.connectivity(pair, survey="first"), 1000.0),
+        (sn.inference.connectivity(pair, survey="second"), 3000.0),
+        (sn.inference.connectivity(sexes, group="F"), 1000.0),
+        (sn.inference.connectivity(sexes, group="M"), 3000.0),
+    ):
+        np.testing.assert_allclose(found["potential"], alone[sigma]["potential"], rtol=1e-7)
+
+
+def test_density_weighted_connectivity_is_the_expected_use():
+    estimate = friction_fit()
+    use = sn.inference.expected_use(estimate)
+    cell = estimate.model.surveys[0].mask.cell_area / 100.0
+    np.testing.assert_allclose(connected()["density_weighted"], use * cell, rtol=1e-9)
+
+
+def test_a_range_is_no_circle_with_friction():
+    with pytest.raises(sn.ModelError, match="a range is no circle"):
+        sn.inference.range_area(friction_fit())
+    turned = estimate_at(tiny(), {"distance": sn.AnisotropicDistance()})
+    area = sn.inference.range_area(turned)["area_km2"].iloc[0]
+    assert area == pytest.approx(-2.0 * np.log(0.05) * np.pi * 2.5**2, rel=1e-5)
+
+
+def test_resistances_are_not_taken_for_lengths():
+    """Sigma is far below the resistance of a step, so that no cell would be fine enough."""
+    options = {"noneuc": "~ z", "distance": sn.CommuteDistance()}
+    estimate = estimate_at(tiny(), options, sigma=150.0)
+    checked = sn.inference.check_mask(estimate).iloc[0]
+    assert np.isnan(checked["spacing_in_sigma"])
+    assert not [d for d in sn.inference.doubts(estimate) if "m apart" in d]
+    assert typical_sigma(estimate) >= 1000.0
+    units = sn.inference.real_parameters(estimate).set_index("parameter")["unit"]
+    assert units["sigma"] == "of resistance"
+
+
+def test_a_limit_that_cuts_ranges_is_told():
+    wide, narrow = (
+        estimate_at(tiny(), {"noneuc": "~ z", "distance": sn.LeastCost(limit=limit)})
+        for limit in (12_000.0, 6000.0)
+    )
+    assert not [d for d in sn.inference.doubts(wide) if "limit=" in d]
+    assert [d for d in sn.inference.doubts(narrow) if "6,000 m were not looked for" in d]
+    with pytest.raises(sn.ModelError, match="no way. Ways end at limit=1500 m"):
+        sn.Model(tiny(), distance=sn.LeastCost(limit=1500.0))
+    matrix = naive.distances(tiny().traps.xy, tiny().mask.xy)
+    apart = sn.GivenDistance(np.where(matrix < 1500.0, matrix, np.inf))
+    with pytest.raises(sn.ModelError, match="no way. Infinite in the matrix"):
+        sn.Model(tiny(), distance=apart)
+
+
 # --- connectivity --------------------------------------------------------------------------------
 
 
@@ -604,20 +814,23 @@ def test_connectivity_adds_up():
     )
 
 
+def way_back(parent, cell):
+    way = [cell]
+    while parent[way[-1]] >= 0:
+        way.append(int(parent[way[-1]]))
+    return way
+
+
 def test_the_corridor_is_the_sum_over_all_ways():
-    """Twin: every pair of cells, its way walked step by step."""
-    column, row = np.meshgrid(np.arange(7), np.arange(6))
-    xy = np.column_stack([column.ravel(), row.ravel()]) * 1000.0 + 500.0
-    z = np.random.default_rng(3).normal(size=len(xy))
-    mask = sn.HabitatMask(xy, spacing=1000.0, covariates={"z": z})
-    traps = sn.TrapArray([[1500.0, 1500.0], [4500.0, 3500.0]])
-    captures = sn.CaptureHistory(traps, animal=[0, 0], occasion=[0, 0], trap=[0, 1])
-    model = sn.Model(sn.Survey(captures, mask, name="tiny"), D="~ z", noneuc="~ z")
-    beta = coefficients_at(model, D=8.0, lambda0=0.1, sigma=2500.0, noneuc__z=0.5, D__z=0.3)
-    estimate = dataclasses.replace(friction_fit(), model=model, coefficients=beta)
+    """Twin: every pair of cells, its way drawn, and every cell that the line crosses counted."""
+    mask = tiny().mask
+    xy, z = mask.xy, mask.covariates["z"].to_numpy()
+    estimate = estimate_at(tiny(), {"noneuc": "~ z"})
+    model = estimate.model
     found = sn.inference.connectivity(estimate)
     animals = 8.0 * np.exp(0.3 * z) / 100.0
     network = model.metric_design.grounds[0].network((np.exp(0.5 * z),))
+    boxes = shapely.box(*(xy - 499.0).T, *(xy + 499.0).T)
     expected = np.zeros((3, len(xy)))
     for s in range(len(xy)):
         distance, parent = network.tree(s)
@@ -626,16 +839,17 @@ def test_the_corridor_is_the_sum_over_all_ways():
         for g in range(len(xy)):
             expected[0, g] += use[g]
             expected[1, g] += animals[s] * use[g]
-            cell = g
-            while cell >= 0:
-                expected[2, cell] += animals[s] * use[g]
-                cell = parent[cell]
+            line = shapely.LineString(np.repeat(xy[way_back(parent, g)], 2, axis=0))
+            expected[2, shapely.length(line.intersection(boxes)) > 1.0] += animals[s] * use[g]
+            expected[2, g] += animals[s] * use[g] * (s == g)
     for name, values in zip(("potential", "density_weighted", "corridor"), expected, strict=True):
         surface = mask.to_xarray(values)
         np.testing.assert_allclose(found[name], surface, rtol=1e-9, err_msg=name)
 
 
 def test_connectivity_needs_ways():
+    with pytest.raises(sn.DataError, match="A fit is needed, .* got Survey"):
+        sn.inference.connectivity(ridge())
     with pytest.raises(sn.ModelError, match=r"Ways need a model with distance=LeastCost"):
         sn.inference.connectivity(fitted())
 
@@ -662,6 +876,16 @@ def test_the_cheapest_way_between_two_areas():
     assert there["cost"] <= least + 1e-9
     with pytest.raises(sn.DataError, match="begin holds no cell"):
         sn.inference.least_cost_path(fit, shapely.box(0, 0, 1, 1), right)
+    with pytest.raises(sn.DataError, match="The two areas overlap"):
+        sn.inference.least_cost_path(fit, left, left)
+
+
+def test_a_map_of_connectivity_says_what_it_needs():
+    with pytest.raises(sn.DataError, match="surfaces must come from .* got FitResult"):
+        sn.plot.connectivity(friction_fit())
+    with pytest.raises(sn.DataError, match="path must be a GeoDataFrame of lines"):
+        sn.plot.connectivity(connected(), path="way.gpkg")
+    plt.close("all")
 
 
 # --- long, narrow arrays -------------------------------------------------------------------------

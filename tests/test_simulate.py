@@ -153,7 +153,7 @@ def test_detections_of_every_trap_and_occasion_agree_with_theory(mask, detector)
 
 @pytest.mark.parametrize("detector", DETECTORS)
 def test_traps_detect_nothing_without_effort(mask, detector):
-    animals = simulate_population(mask, DENSITY, seed=SEED)
+    animals = simulate_population(mask, 200.0, seed=SEED)
     captures = simulate_captures(
         animals, array_of(detector), lambda0=5.0, sigma=4000.0, seed=SEED
     ).captures
@@ -441,3 +441,59 @@ def test_negative_density_of_a_model_is_refused(survey):
 def test_impossible_detection_of_a_model_is_refused(survey):
     with pytest.raises(sn.ModelError, match=r"sigma must be a number above 0; got nan\."):
         simulate_survey(survey, [1.0, -2.0, np.nan], seed=SEED)
+
+
+# --- learned responses of traps ------------------------------------------------------------------
+
+
+def trap_response_survey():
+    side = 3000.0 * np.arange(5)
+    traps = sn.TrapArray([[x, y] for x in side for y in side], effort=np.full((25, 6), 5.0))
+    mask = sn.HabitatMask.around(traps, buffer=9000.0, spacing=1500.0)
+    animals = simulate_population(mask, 40.0, seed=2)
+    found = simulate_captures(animals, traps, lambda0=0.02, sigma=2500.0, seed=2)
+    return sn.Survey(found.captures, mask)
+
+
+def simulated_with_response(word, effect, seed=3):
+    model = sn.Model(trap_response_survey(), lambda0=f"~ {word}")
+    truth = [np.log(40.0), np.log(0.02), effect, np.log(2500.0)]
+    return model, truth, simulate_survey(model, truth, seed=seed)
+
+
+def visited(survey):
+    found = np.zeros(survey.traps.effort.shape, dtype=bool)
+    found[survey.captures.trap, survey.captures.occasion] = True
+    return found
+
+
+def test_a_trap_that_scares_all_animals_sees_them_on_one_occasion_only():
+    _, _, once = simulated_with_response("trap_detected_before", -60.0)
+    assert visited(once).sum(axis=1).max() == 1
+    assert once.captures.count.sum() > 25, "several animals at a trap on its one occasion"
+    _, _, pause = simulated_with_response("trap_detected_last_occasion", -60.0)
+    now = visited(pause)
+    assert not (now[:, 1:] & now[:, :-1]).any()
+    assert now.sum(axis=1).max() > 1
+    _, _, plain = simulated_with_response("trap_detected_before", 0.0)
+    first = [s.captures.to_dataframe().query("occasion == 1") for s in (once, plain)]
+    assert first[0]["trap_id"].to_list() == first[1]["trap_id"].to_list()
+
+
+def test_a_response_of_traps_is_found_again_by_the_fit():
+    model, truth, survey = simulated_with_response("trap_detected_before", -1.2)
+    fit = sn.fit(survey, lambda0="~ trap_detected_before", progress=False)
+    away = (fit.coefficients - truth) / fit.standard_errors
+    assert np.abs(away).max() < 3.5, dict(zip(model.coefficient_names, away, strict=True))
+    assert fit.standard_errors[2] < 0.4
+    assert fit.simulate(seed=1).n_animals > 0
+
+
+def test_two_learned_responses_at_once_are_not_simulated():
+    survey = trap_response_survey()
+    model = sn.Model(survey, lambda0="~ trap_detected_before + detected_before")
+    with pytest.raises(sn.ModelError, match="only one learned response at a time"):
+        simulate_survey(model, np.zeros(model.n_coefficients), seed=1)
+    model = sn.Model(survey, lambda0="~ trap_detected_before", classes=2)
+    with pytest.raises(sn.ModelError, match="without classes, groups and esa only"):
+        simulate_survey(model, np.zeros(model.n_coefficients), seed=1)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from secr_nea._numba import inlined, kernel
-from secr_nea._typing import FloatArray, Int32Array
+from secr_nea._typing import FloatArray, Int32Array, IntArray
 
 MEAN_FRICTION, MEAN_CONDUCTANCE, GEOMETRIC, LARGER_CONDUCTANCE = 0, 1, 2, 3
 """How the frictions of two cells make that of the step between them."""
@@ -168,6 +168,35 @@ def carry_to_source(parent: Int32Array, flow: FloatArray) -> None:
             flow[up] += flow[v]
             branches[up] -= 1
             v = up
+
+
+@kernel
+def add_crossed(
+    parent: Int32Array,
+    flow: FloatArray,
+    column: IntArray,
+    row: IntArray,
+    lookup: Int32Array,
+    out: FloatArray,
+) -> None:
+    """Add the flow of each knight's move to the two cells that its line leads across.
+
+    Those are the next cell along its longer side, on the row or column of either end. The table of
+    cells, lookup, is shifted by 2, with -1 where there is none.
+    """
+    for v in range(parent.size):
+        up = parent[v]
+        if up < 0:
+            continue
+        right, down = column[up] - column[v], row[up] - row[v]
+        if abs(right) + abs(down) != 3:
+            continue
+        for end in range(2):
+            across = right // 2 if abs(right) == 2 else end * right
+            along = down // 2 if abs(down) == 2 else end * down
+            cell = lookup[row[v] + along + 2, column[v] + across + 2]
+            if cell >= 0:
+                out[cell] += flow[v]
 
 
 @kernel

@@ -148,7 +148,19 @@ def design(
             classes=classes,
             fixed_n=fixed_n,
         )
-        _check_files(out or ())
+        _check_files(out or (), scenario.traps)
+        if number is None:
+            idle = {
+                "minimum-distance": minimum_distance,
+                "fixed": fixed,
+                "strata": strata,
+                "at-least": at_least,
+                "cost": cost,
+                "budget": budget,
+            }
+            _need(idle, "--number, the cameras to place")
+        if not replicates:
+            _need({"folder": folder, "workers": workers}, "--replicates, the surveys to simulate")
         if number is not None:
             quota = pairs(at_least or (), "--at-least", "Russia=20")
             placed = sn.design.place(
@@ -195,13 +207,32 @@ def _tell(sn: Any, scenario: Any) -> None:
         return
     print(
         f"\nRSE of density: about {100 * found.rse:.0f} % by 1 / sqrt(min(n, r)); "
-        f"{100 * precise.rse:.0f} % by the expected information."
+        f"{100 * precise.rse:.0f} % by the expected information.\n{_power(sn, precise.rse)}"
     )
 
 
-def _check_files(paths: list[str] | tuple[()]) -> None:
+def _power(sn: Any, rse: float) -> str:
+    left = sn.design.detectable_change(rse) if rse < 1.0 else 0.0
+    if left <= 0.0:
+        return "Two such surveys would tell no decline, however deep, with a probability of 80 %."
+    return (
+        f"Two such surveys tell a decline by {100 * (1 - left):.0f} % or more with a probability "
+        f"of 80 %, one by 20 % with {100 * float(sn.design.power_to_detect(rse, 0.8)):.0f} %."
+    )
+
+
+def _need(options: dict[str, Any], what: str) -> None:
+    """Refuse options that would do nothing."""
+    given = [f"--{name}" for name, value in options.items() if value]
+    if given:
+        raise DataError(f"{', '.join(given)} needs {what}.")
+
+
+def _check_files(paths: list[str] | tuple[()], traps: Any) -> None:
     """Find before a search, which may last, what could not be written after it."""
     for path in paths:
+        if traps.crs is None and Path(path).suffix.lower() != ".csv":
+            raise DataError(f"--out {path!r} needs --crs, such as --crs EPSG:32646.")
         if Path(path).suffix.lower() not in (".csv", ".gpx", ".kml", ".gpkg"):
             raise DataError(f"--out {path!r}: the ending must be .csv, .gpx, .kml or .gpkg.")
         if not Path(path).absolute().parent.is_dir():

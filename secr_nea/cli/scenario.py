@@ -63,10 +63,20 @@ def scenario_of(
         changes["fixed_n"] = fixed_n
     if density is not None:
         changes["density"] = _density(density)
+    if preset is None and (sexes or faults):
+        raise DataError(
+            f"{'--sexes' if sexes else '--faults'} is for a --preset. With tables of your own give "
+            "--classes female=0.6 male=0.4 with parameters for each class; faults are functions "
+            "of Python: secr_nea.design.Scenario(faults=...)."
+        )
     if preset is not None:
-        if traps is not None or mask is not None:
+        own = {"traps": traps, "mask": mask, "buffer": buffer, "spacing": spacing, "crs": crs}
+        own |= {"detector": detector != "count", "detection": detection != "hazard_half_normal"}
+        idle = [f"--{name}" for name, value in own.items() if value]
+        if idle:
             raise DataError(
-                "--preset has cameras and a mask of its own; leave out --traps, --mask."
+                "--preset has cameras, a mask and a detection function of its own; leave out "
+                f"{', '.join(idle)}."
             )
         if effort is not None:
             changes["effort"] = effort

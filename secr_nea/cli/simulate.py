@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from cyclopts import Group, Parameter
 
 from secr_nea.cli.messages import plain_warnings
+from secr_nea.errors import DataError
 
 SURVEY = Group.create_ordered("Survey")
 TRUTH = Group.create_ordered("Truth")
@@ -97,6 +98,9 @@ def simulate(
     """
     from secr_nea.cli.scenario import scenario_of
 
+    folder = Path(out)
+    if folder.exists() and not folder.is_dir():
+        raise DataError(f"--out {out!r} is a file; give a folder.")
     with plain_warnings():
         scenario = scenario_of(
             preset=preset,
@@ -118,7 +122,6 @@ def simulate(
         )
         survey = scenario.simulate(seed=seed)
         animals = scenario.simulate_animals(seed=seed)
-    folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     tables = {
         "cameras.csv": survey.traps.to_dataframe(),

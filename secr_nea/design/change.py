@@ -12,10 +12,14 @@ from scipy.special import ndtr, ndtri
 
 from secr_nea import _checks
 from secr_nea._typing import FloatArray
+from secr_nea.design.study_summary import share_error
 from secr_nea.errors import DataError
 
 if TYPE_CHECKING:
     from secr_nea.design.study import Study
+
+
+_PER_CENT = 10.0  # an RSE or ratio as large as that is meant in per cent
 
 
 def power_to_detect(
@@ -28,7 +32,7 @@ def power_to_detect(
     rse : array-like
         Relative standard error of density in the first survey; see `expected`, `precision`.
     change : array-like
-        Ratio of densities, second to first: 0.7 for a decline by 30 %.
+        Ratio of densities, second to first: 0.8 for a decline by 20 %, whatever the years between.
     alpha : float
         Probability of telling a change where there is none.
     sides : {1, 2}
@@ -44,19 +48,37 @@ def power_to_detect(
     Raises
     ------
     DataError
-        If rse, change or alpha are not positive, or sides not 1 or 2.
+        If rse, change or alpha are not positive, or 10 and more as if in per cent, or sides not 1
+        or 2.
 
     Notes
     -----
     Log-normal errors: log ratio has mean e = log R - log(1 + RSE^2 / R) / 2 + log(1 + RSE^2) / 2
     and variance log(1 + RSE^2) + log(1 + RSE^2 / R) (scaled), or mean log R and variance
-    2 log(1 + RSE^2). Power is Phi(e / sd - z) + Phi(-e / sd - z).
+    2 log(1 + RSE^2). Power is Phi(e / sd - z) + Phi(-e / sd - z): with two sides a change that is
+    told in the wrong direction counts as well, which matters where power is below about 0.2;
+    ``sides=1`` leaves it out.
 
     References
     ----------
     Efford, M. G. and Boulanger, J. (2019) Methods in Ecology and Evolution 10, 1529-1535.
     """
     r, ratio = np.broadcast_arrays(_above_zero(rse, "rse"), _above_zero(change, "change"))
+    if (r >= _PER_CENT).any():
+        raise DataError(
+            f"rse is a share, 0.3 for 30 %; got {_checks.listed(np.unique(r[r >= _PER_CENT]))}."
+        )
+    if (ratio >= _PER_CENT).any():
+        raise DataError(
+            "change is the ratio of densities, second to first: 0.8 for a decline by 20 %; got "
+            f"{_checks.listed(np.unique(ratio[ratio >= _PER_CENT]))}."
+        )
+    return _power(r, ratio, alpha, sides, scaled)
+
+
+def _power(
+    r: FloatArray, ratio: FloatArray, alpha: float, sides: int, scaled: bool = True
+) -> FloatArray:
     if sides not in (1, 2) or not 0.0 < alpha < 1.0:
         raise DataError(f"sides must be 1 or 2 and alpha a probability; got {sides}, {alpha}.")
     first = np.log1p(r**2)
@@ -99,9 +121,10 @@ def detectable_change(
     if not alpha < power < 1.0:
         raise DataError(f"power must lie between alpha and 1; got {power!r}.")
 
+    power_to_detect(rse, 1.0, alpha=alpha, sides=sides)  # what it refuses
+
     def missing(log_ratio: float) -> float:
-        ratio = float(np.exp(log_ratio))
-        return float(power_to_detect(rse, ratio, alpha=alpha, sides=sides)) - power
+        return float(_power(np.array(rse), np.exp(log_ratio), alpha, sides)) - power
 
     ends = np.linspace(0.0, np.log(100.0), 400)[1:] * (-1.0 if decline else 1.0)
     enough = [end for end in ends if missing(float(end)) >= 0.0]
@@ -162,8 +185,8 @@ def power_of_study(
         rows[study.grid.scenarios[s].name] = {
             "change": true2 / true1,
             "power": share,
-            "power_error": float(np.sqrt(share * (1.0 - share) / max(n, 1))),
-            "predicted": float(power_to_detect(rse, true2 / true1, alpha=alpha, sides=sides)),
+            "power_error": share_error(share, n),
+            "predicted": float(_power(np.array(rse), np.array(true2 / true1), alpha, sides)),
             "pairs": n,
         }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("scenario")
@@ -171,6 +194,11 @@ def power_of_study(
 
 def _densities(study: Study, scenario: int) -> pd.DataFrame:
     """Log density, its error and the RSE of each replicate; missing where the fit failed."""
+    if "D|estimate" not in study.results:
+        raise DataError(
+            "This study has no estimate of density: its surveys failed (see .failures), or its "
+            "model is one of the conditional likelihood."
+        )
     own = study.results[study.results["scenario"] == scenario].set_index("replicate")
     good = ~own["failed"]
     estimate, se = own["D|estimate"].where(good), own["D|se"].where(good)

@@ -173,8 +173,7 @@ def constraints_of(
     DataError
         If covariates are missing, numbers are impossible, or no site is left.
     """
-    if isinstance(number, bool) or int(number) != number or number < 1:
-        raise DataError(f"number must be a whole number of cameras, 1 or more; got {number!r}.")
+    number = _checks.whole(number, "number of cameras")
     if not minimum_distance >= 0.0:
         raise DataError(f"minimum_distance must be 0 or more metres; got {minimum_distance!r}.")
     labels, wanted = _strata(sites, strata, at_least)
@@ -193,7 +192,7 @@ def constraints_of(
         )
     return Constraints(
         xy=sites.xy,
-        number=int(number),
+        number=number,
         fixed=fixed,
         minimum_distance=float(minimum_distance),
         stratum=labels,
@@ -211,18 +210,26 @@ def _strata(
         if at_least:
             raise DataError("at_least needs strata=, the covariate of the sites that holds them.")
         return np.zeros(sites.n_traps, dtype=np.int64), np.zeros(1, dtype=np.int64)
+    if not at_least:
+        raise DataError(
+            f"strata={strata!r} needs at_least=, the new cameras that each stratum must have, such "
+            'as {"Russia": 15, "China": 15}.'
+        )
     _has(sites, strata)
     # fixed cameras of another array may have no stratum: theirs has no name
     labels = ["" if _checks.is_missing(v) else str(v) for v in sites.covariates[strata]]
     levels, code = np.unique(np.array(labels), return_inverse=True)
-    wanted = dict(at_least or {})
-    unknown = sorted(set(map(str, wanted)) - set(levels))
+    wanted = {
+        str(level): _checks.whole(n, f"at_least of {level}", least=0)
+        for level, n in at_least.items()
+    }
+    unknown = sorted(set(wanted) - set(levels))
     if unknown:
         raise DataError(
             f"No site has the {strata} {_checks.listed(unknown)}; there are "
             f"{_checks.listed(level for level in levels if level)}."
         )
-    counts = np.array([int(wanted.get(level, 0)) for level in levels], dtype=np.int64)
+    counts = np.array([wanted.get(str(level), 0) for level in levels], dtype=np.int64)
     return code.reshape(-1).astype(np.int64), counts
 
 

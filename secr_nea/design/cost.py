@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from scipy.sparse.csgraph import minimum_spanning_tree
-from scipy.spatial import distance_matrix
+from scipy.spatial.distance import cdist
 
+from secr_nea import _checks
 from secr_nea.design.expected import expected
 from secr_nea.design.grid import ScenarioGrid, as_grid
 from secr_nea.design.scenario import Scenario
@@ -51,9 +52,14 @@ class Prices:
 
     def __post_init__(self) -> None:
         """Refuse prices below 0."""
-        bad = [f"{name} {value}" for name, value in vars(self).items() if not value >= 0.0]
+        _checks.whole(self.rounds, "rounds")
+        bad = [
+            f"{name} {value!r}"
+            for name, value in vars(self).items()
+            if not (isinstance(value, int | float | np.number) and 0.0 <= value < np.inf)
+        ]
         if bad:
-            raise DataError(f"Prices must be 0 or more; got {', '.join(bad)}.")
+            raise DataError(f"Prices must be numbers of 0 or more; got {', '.join(bad)}.")
 
 
 def round_trip_km(traps: TrapArray) -> float:
@@ -71,7 +77,7 @@ def round_trip_km(traps: TrapArray) -> float:
     xy = np.unique(traps.xy[traps.effort.sum(axis=1) > 0.0], axis=0)
     if len(xy) < 2:
         return 0.0
-    return 2.0 * float(minimum_spanning_tree(distance_matrix(xy, xy)).sum()) / 1000.0
+    return 2.0 * float(minimum_spanning_tree(cdist(xy, xy)).sum()) / 1000.0
 
 
 def survey_cost(scenario: Scenario, prices: Prices) -> pd.Series:
@@ -86,7 +92,17 @@ def survey_cost(scenario: Scenario, prices: Prices) -> pd.Series:
     -------
     Series
         survey, cameras, effort, visits, travel, animals, detections, and their total.
+
+    Raises
+    ------
+    DataError
+        If they are no scenario and prices.
     """
+    if not isinstance(scenario, Scenario) or not isinstance(prices, Prices):
+        raise DataError(
+            "A cost needs a Scenario and Prices(camera=..., effort=...); got "
+            f"{type(scenario).__name__} and {type(prices).__name__}."
+        )
     traps = scenario.traps
     found = expected(scenario)
     cameras = int((traps.effort.sum(axis=1) > 0.0).sum())

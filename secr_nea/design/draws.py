@@ -14,6 +14,7 @@ from secr_nea.captures import CaptureHistory
 from secr_nea.design.search_draws import check_search_detection, draw_in_search
 from secr_nea.detection import DetectionFunction
 from secr_nea.errors import ModelError
+from secr_nea.responses import TRAP_RESPONSES
 from secr_nea.traps import TrapArray
 
 Distances: TypeAlias = Callable[[FloatArray, FloatArray], FloatArray]
@@ -128,7 +129,8 @@ def draw_records(
         Detection parameters; the second state is that of a learned response.
     rng : numpy Generator
     response : str
-        Learned response of the animal, or "".
+        Learned response of the animal or of the trap, or "". That of the trap is of all animals, so
+        that these must all be given at once.
     squared : float64 array, shape (n_traps, N), m^2, optional
         Squared distances between traps and centres; the straight ones by default.
     log_factor : float64 array, shape (N,), optional
@@ -225,6 +227,8 @@ def squared_distances(
 def _learned(response: str, before: BoolArray, last: BoolArray) -> BoolArray:
     """Where animals are in the state of a learned response, (n_traps, N)."""
     seen = last if "last_occasion" in response else before
+    if response in TRAP_RESPONSES:
+        return np.broadcast_to(seen.any(axis=1, keepdims=True), seen.shape)
     return seen if response.endswith("_here") else np.broadcast_to(seen.any(axis=0), seen.shape)
 
 

@@ -77,7 +77,8 @@ class Expected:
         words = {
             str(name): f"{value:.1f}" for name, value in self.to_series().items() if name != "rse"
         }
-        return {**words, "rse": f"{100.0 * self.rse:.0f} %"}
+        rse = f"{100.0 * self.rse:.0f} %" if np.isfinite(self.rse) else "not known"
+        return {**words, "rse": rse}
 
     def __str__(self) -> str:
         return "\n".join(f"{name.replace('_', ' '):20} {v:>8}" for name, v in self._shown().items())

@@ -5,13 +5,11 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
 
 from secr_nea import _checks
-from secr_nea.design.metric_distance import MetricDistance
 from secr_nea.design.scenario import Scenario
 from secr_nea.errors import DataError
 
@@ -103,37 +101,14 @@ def as_grid(
     if isinstance(scenarios, Scenario):
         scenarios = [scenarios]
     if isinstance(scenarios, Mapping):
-        several = [s.changed(name=str(name)) for name, s in scenarios.items()]
+        several = [
+            s.changed(name=str(name)) if isinstance(s, Scenario) else s
+            for name, s in scenarios.items()
+        ]
     else:
-        several = list(scenarios)
+        several = list(scenarios) if isinstance(scenarios, Iterable) else [scenarios]
     if not several or not all(isinstance(s, Scenario) for s in several):
-        raise DataError("A study needs a Scenario or several of them.")
+        kinds = _checks.listed(dict.fromkeys(type(s).__name__ for s in several))
+        raise DataError(f"A Scenario or several of them are needed; got {kinds or 'none'}.")
     names = _checks.names([s.name for s in several], "scenario name")
     return ScenarioGrid({"scenario": names}, tuple(several))
-
-
-def fingerprint_of(scenario: Scenario) -> str:
-    """Twelve hexadecimal digits that change with anything in a scenario, except its name."""
-    contents = dict(scenario.contents())
-    own = [contents.pop(name) for name in ("traps", "mask", "detection", "name")][:3]
-    kept = [own[0].fingerprint, own[1].fingerprint, own[2].name, scenario.density_at_points]
-    contents.pop("density")
-    parts: list[Any] = [*kept]
-    for name, value in sorted(contents.items()):
-        told = _told(value)
-        parts += [name, *(told if isinstance(told, list) else [told])]
-    return _checks.fingerprint(*parts)
-
-
-def _told(value: Any) -> Any:
-    """A value in a form that is the same in every process."""
-    if isinstance(value, MetricDistance):
-        friction = "1" if value.friction is None else np.asarray(value.friction, dtype=np.float64)
-        return [repr(value.metric), friction, value.mask.fingerprint]
-    if isinstance(value, partial):
-        return [_told(value.func), list(value.args), sorted(value.keywords.items(), key=str)]
-    if callable(value):
-        return f"{getattr(value, '__module__', '')}.{getattr(value, '__qualname__', type(value))}"
-    if isinstance(value, Mapping):
-        return {str(key): _told(item) for key, item in value.items()}
-    return np.asarray(value) if isinstance(value, list | tuple | np.ndarray) else value

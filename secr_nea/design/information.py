@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from secr_nea._typing import BoolArray, FloatArray, IntArray
 from secr_nea.design.draws import squared_distances
@@ -100,9 +101,9 @@ class RseWorth:
         """Minus the relative standard error with cameras at some sites."""
         information = np.zeros((self.n_parameters, self.n_parameters))
         for group in self.groups:
-            log_pr, slopes = self._sums(group, chosen)
-            seen = _any(group.counts[:, chosen])
-            information += self._information(group, log_pr[seen], slopes[:, seen])
+            seen = np.flatnonzero(_any(group.counts[:, chosen]))
+            scores = self._scores(group, *_sums(group, chosen, seen))
+            information += scores.T @ scores
         return _minus_rse(information * self.per_animal)
 
     def best_exchanges(
@@ -132,50 +133,83 @@ class RseWorth:
         self, chosen: IntArray, position: int, fixed: IntArray, allowed: BoolArray
     ) -> tuple[int, float]:
         others = np.concatenate([fixed, np.delete(chosen, position)])
-        bases = [(g, _any(g.counts[:, others]), *self._sums(g, others)) for g in self.groups]
         away = np.hypot(*(self.xy - self.xy[chosen[position]]).T)
         sites = np.flatnonzero(allowed)
-        best, value = int(chosen[position]), -np.inf
-        for site in sites[np.argsort(away[sites], kind="stable")[:_NEAR]]:
-            information = np.zeros((self.n_parameters, self.n_parameters))
-            for group, seen, log_pr, slopes in bases:
-                own = group.counts[:, site]
-                used = seen | (own > 0)
-                hit = np.flatnonzero(own[used])
-                hits = own[used][hit][:, None]
-                added = log_pr[used] - group.exposure[site]
-                added[hit] += hits * group.score[site]
-                moved = slopes[:, used] - group.slope_exposure[:, site][:, None]
-                moved[:, hit] += hits * group.slope_score[:, site][:, None]
-                information += self._information(group, added, moved)
-            now = _minus_rse(information * self.per_animal)
-            if now > value:
-                best, value = int(site), now
-        return best, value
+        sites = sites[np.argsort(away[sites], kind="stable")[:_NEAR]]
+        information = np.zeros((len(sites), self.n_parameters, self.n_parameters))
+        for group in self.groups:
+            information += self._of_moves(group, others, sites)
+        values = [_minus_rse(each * self.per_animal) for each in information]
+        best = int(np.argmax(values))
+        return int(sites[best]), values[best]
 
-    def _sums(self, group: _Group, chosen: IntArray) -> tuple[FloatArray, FloatArray]:
-        """log Pr of every animal at every point, (N, n_points), and its derivatives."""
-        counts = group.counts[:, chosen]
-        log_pr = counts @ group.score[chosen] - group.exposure[chosen].sum(axis=0)
-        slopes = np.stack(
-            [
-                counts @ score[chosen] - exposure[chosen].sum(axis=0)
-                for score, exposure in zip(group.slope_score, group.slope_exposure, strict=True)
+    def _of_moves(self, group: _Group, others: IntArray, sites: IntArray) -> FloatArray:
+        """Information with one more camera at each of some sites, (n_sites, P, P).
+
+        An animal that the new camera misses has its weights multiplied by exp(-exposure), the same
+        for all animals: products of matrices. Those that it sees are few, and done one by one.
+        """
+        hits = group.counts[:, sites]
+        rows = np.flatnonzero(_any(group.counts[:, others]) | _any(hits))
+        hits = hits[rows]
+        log_pr, slopes = _sums(group, others, rows)
+        seen = _any(group.counts[np.ix_(rows, others)])
+        missed = np.exp(-group.exposure[sites])
+        weight = self._weights(log_pr[seen])
+        total = weight @ missed.T
+        with np.errstate(divide="ignore", invalid="ignore"):  # animals that it sees: not used
+            means = [
+                ((weight * slope[seen]) @ missed.T - weight @ (missed * own[sites]).T) / total
+                for slope, own in zip(slopes, group.slope_exposure, strict=True)
             ]
-        )
-        return log_pr, slopes
+        information = np.empty((len(sites), self.n_parameters, self.n_parameters))
+        for j, site in enumerate(sites):
+            hit = hits[:, j] > 0.0
+            without = self._empty_scores(int((seen & ~hit).sum()))
+            for p, mean in enumerate(means):
+                without[:, group.first + p] = mean[~hit[seen], j]
+            times = hits[hit, j][:, None]
+            added = log_pr[hit] - group.exposure[site] + times * group.score[site]
+            moved = slopes[:, hit] - group.slope_exposure[:, site][:, None]
+            moved += times * group.slope_score[:, site][:, None]
+            with_it = self._scores(group, added, moved)
+            information[j] = without.T @ without + with_it.T @ with_it
+        return information
 
-    def _information(self, group: _Group, log_pr: FloatArray, slopes: FloatArray) -> FloatArray:
-        """Sum over detected animals of (d log mu)(d log mu)'."""
+    def _weights(self, log_pr: FloatArray) -> FloatArray:
+        """Where each animal may live: in proportion, the likeliest point 1."""
         weight = log_pr + self.log_animals
         weight -= weight.max(axis=1, keepdims=True, initial=-np.inf)
-        np.exp(weight, out=weight)
+        return np.asarray(np.exp(weight, out=weight))
+
+    def _scores(self, group: _Group, log_pr: FloatArray, slopes: FloatArray) -> FloatArray:
+        """Derivatives of log mu of each animal, (N, P): means of slopes over where it may live."""
+        weight = self._weights(log_pr)
         total = weight.sum(axis=1)
-        score = np.zeros((len(weight), self.n_parameters))
-        score[:, 0] = 1.0
+        scores = self._empty_scores(len(weight))
         for p, slope in enumerate(slopes):
-            score[:, group.first + p] = np.einsum("im,im->i", weight, slope) / total
-        return np.asarray(score.T @ score)
+            scores[:, group.first + p] = np.einsum("im,im->i", weight, slope) / total
+        return scores
+
+    def _empty_scores(self, number: int) -> FloatArray:
+        """Scores of animals to log D, and 0 to all else."""
+        scores = np.zeros((number, self.n_parameters))
+        scores[:, 0] = 1.0
+        return scores
+
+
+def _sums(group: _Group, chosen: IntArray, rows: IntArray) -> tuple[FloatArray, FloatArray]:
+    """log Pr of some animals at every point, (N, n_points), and its derivatives."""
+    # hardly any camera sees any one animal: a sparse product is many times faster
+    counts = csr_array(group.counts[np.ix_(rows, chosen)])
+    log_pr = counts @ group.score[chosen] - group.exposure[chosen].sum(axis=0)
+    slopes = np.stack(
+        [
+            counts @ score[chosen] - exposure[chosen].sum(axis=0)
+            for score, exposure in zip(group.slope_score, group.slope_exposure, strict=True)
+        ]
+    )
+    return log_pr, slopes
 
 
 def _any(counts: FloatArray) -> BoolArray:

@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike
 
 from secr_nea import _checks
 from secr_nea._typing import FloatArray
-from secr_nea.distances import GivenDistance, Metric
+from secr_nea.distances import AnisotropicDistance, GivenDistance, Metric
+from secr_nea.distances.friction import cells_of
 from secr_nea.distances.metric import Ground
 from secr_nea.errors import DataError, ModelError
 from secr_nea.mask import HabitatMask
@@ -57,10 +58,23 @@ class MetricDistance:
                 "A metric such as LeastCost() is needed, which can measure from any site; for "
                 "distances of your own give a function of (sites, places)."
             )
+        if isinstance(self.metric, AnisotropicDistance):
+            raise ModelError(
+                "AnisotropicDistance has a direction and a ratio, which are those of a fit: give "
+                "distances=secr_nea.inference.fitted_distances(fit)."
+            )
         if self.friction is not None:
             values = _checks.numbers(self.friction, "friction")
-            if not (np.isfinite(values) & (values > 0.0)).all():
-                raise DataError("friction must be above 0 in every cell.")
+            cells = cells_of(getattr(self.metric, "graph", None), self.mask, "planned")
+            if (
+                values.shape != (cells.n_points,)
+                or not (np.isfinite(values) & (values > 0.0)).all()
+            ):
+                raise DataError(
+                    f"friction must be a number above 0 for each of the {cells.n_points:,} cells "
+                    f"of the distance; got shape {values.shape}, smallest "
+                    f"{values.min(initial=np.inf):g}."
+                )
 
     def __call__(self, sites: FloatArray, places: FloatArray) -> FloatArray:
         """Distances from sites to places, metres, shape (n_sites, n_places)."""

@@ -47,7 +47,8 @@ class Placement:
     grid_value : float
         Its objective.
     grid_keeps_rules : bool
-        Whether that grid keeps the rules as well; if no grid does, the best one of all stands.
+        Whether that grid keeps the rules as well; if no grid does, the best one of all stands. Hard
+        rules leave few grids, so that the gain over the best of these looks large.
     starts : tuple of float
         Objective that each start ended at (with ``"rse"``, after the improved placement): far
         apart, they tell that more starts are needed.
@@ -87,8 +88,13 @@ class Placement:
     def __repr__(self) -> str:
         return (
             f"Placement({_checks.plural(self.traps.n_traps, 'camera')}, {self.objective} "
-            f"{self.value:.4g}, best grid {self.grid_value:.4g}, gain {100.0 * self.gain:.0f} %)"
+            f"{self.value:.4g}, best grid {self._of_rules}{self.grid_value:.4g}, "
+            f"gain {100.0 * self.gain:.0f} %)"
         )
+
+    @property
+    def _of_rules(self) -> str:
+        return "" if self.grid_keeps_rules else "(breaks rules) "
 
     def _repr_html_(self) -> str:
         table = self.to_dataframe()
@@ -130,7 +136,8 @@ def place(
         ``"min(n, r)"``: the smaller of the expected numbers of animals and recaptures, which
         precision follows; ``"animals"``, ``"recaptures"``, ``"two detectors"`` (animals at two
         cameras or more), ``"animals + two detectors"``; or ``"rse"``: the relative standard error
-        of density by the Fisher information (slower; count and binary detectors).
+        of density by the Fisher information of simulated animals (slower, see Notes; count and
+        binary detectors).
     minimum_distance : float, metres
         Between a new camera and any other.
     fixed : TrapArray, or sequence of names of sites, optional
@@ -169,7 +176,10 @@ def place(
     -----
     Exchange: each camera in turn moves to the best site that the rules allow while all others stay,
     until none moves. Every step keeps all rules. The end is a local optimum, so that several starts
-    are taken; their ends are told.
+    are taken; their ends are told. With ``"rse"`` the starts are first improved for
+    ``"min(n, r)"``; the one with the smallest RSE is then improved for the RSE, in three rounds in
+    which each camera may move to the 16 nearest sites that are allowed. All starts and the result
+    are judged by other simulated animals, and the best of them is taken.
 
     References
     ----------
@@ -177,6 +187,13 @@ def place(
     capture-recapture. Methods in Ecology and Evolution 12, 298-310 (the objective). Fedorov, V. V.
     (1972) Theory of Optimal Experiments (exchange).
     """
+    if not isinstance(sites, Scenario):
+        raise DataError(
+            f"place needs a Scenario whose traps are the sites; got {type(sites).__name__}. With a "
+            "scenario at hand: scenario.changed(traps=sites)."
+        )
+    starts = _checks.whole(starts, "starts", least=0)
+    n_simulated = _checks.whole(n_simulated, "n_simulated", least=10)
     scenario, kept = _with_fixed(sites, fixed)
     rules = constraints_of(
         scenario.traps,
@@ -225,11 +242,13 @@ def _with_fixed(
     if fixed is None:
         return sites, np.zeros(0, dtype=np.int64)
     if not isinstance(fixed, TrapArray):
+        if isinstance(fixed, str):
+            raise DataError(f"fixed must be a TrapArray or a list of names: write [{fixed!r}].")
         where = {name: k for k, name in enumerate(sites.traps.ids)}
         unknown = [str(name) for name in fixed if name not in where]
         if unknown:
             raise DataError(f"No site is called {_checks.listed(unknown)}.")
-        return sites, np.array([where[name] for name in fixed], dtype=np.int64)
+        return sites, np.unique(np.array([where[name] for name in fixed], dtype=np.int64))
     if any(np.ndim(v) for p in sites.parameters.values() for v in _each(p)):
         raise DataError(
             "With parameters for each site give fixed cameras as names of sites, so that theirs "

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from secr_nea import _checks
 from secr_nea._printing import facts_html
 from secr_nea._typing import FloatArray
 from secr_nea.design.expected import expected, scenario_of
@@ -128,6 +129,11 @@ def precision(
     D. L. and Efford, M. G. (2008) Biometrics 64, 377-385 (the likelihood).
     """
     scenario = scenario_of(plan, mask, density, options)
+    if formulas is not None and not isinstance(formulas, Mapping):
+        raise DataError(
+            f'formulas must be a mapping such as {{"D": "~ rugged"}}; got {formulas!r}.'
+        )
+    n_simulated = _checks.whole(n_simulated, "n_simulated")
     words: dict[str, Any] = {**scenario.model_options, **(formulas or {})}
     crowded = scenario.changed(fixed_n=None, population=None, faults=None)
     n = expected(scenario).animals

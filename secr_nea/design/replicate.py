@@ -13,7 +13,7 @@ import numpy as np
 from secr_nea.design.scenario import Scenario
 from secr_nea.design.streams import child_seed
 from secr_nea.design.truth import expected_number, true_coefficients
-from secr_nea.errors import SecrError
+from secr_nea.errors import FormulaError, ModelError, SecrError
 from secr_nea.estimate import Estimate, z_value
 from secr_nea.maximise import maximise
 from secr_nea.model import Model
@@ -57,6 +57,60 @@ def survey_of(plan: StudyPlan, scenario: int, replicate: int) -> Survey:
     return plan.scenarios[scenario].simulate(seed=child_seed(plan.seed, scenario, replicate))
 
 
+def options_of(plan: StudyPlan, scenario: int) -> dict[str, Any]:
+    """Arguments of the model that is fitted to the surveys of a scenario."""
+    return {**plan.scenarios[scenario].model_options, **plan.options}
+
+
+def check_model(plan: StudyPlan, scenario: int, number: int) -> None:
+    """Refuse a model that cannot be made for any of the first surveys, before thousands fail.
+
+    Parameters
+    ----------
+    plan : StudyPlan
+    scenario : int
+    number : int
+        Surveys to try; one that the model can be made for is enough.
+
+    Raises
+    ------
+    FormulaError, ModelError
+        If there is no such model.
+    """
+    problem = None
+    given = plan.scenarios[scenario]
+    for replicate in range(number):
+        seed = child_seed(plan.seed, scenario, replicate)
+        # what goes wrong in the field may also bring the covariates of a formula
+        for tried in (given.changed(faults=None), given)[: 1 + (given.faults is not None)]:
+            problem = _problem(options_of(plan, scenario), tried, seed)
+            if problem is None:
+                return
+    if problem is not None:
+        raise problem
+
+
+def _problem(
+    options: Mapping[str, Any], scenario: Scenario, seed: np.random.SeedSequence
+) -> SecrError | None:
+    """Why there is no model for a survey; what is wrong with the survey is recorded later."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            survey = scenario.simulate(seed=seed)
+        except Exception:
+            return None
+        try:
+            Model(survey, **options)
+        except (FormulaError, ModelError) as error:
+            return error
+        except TypeError as error:
+            return ModelError(f"A model cannot be made with these options: {error}.")
+        except SecrError:
+            return None
+    return None
+
+
 def replicates(plan: StudyPlan, chunk: tuple[int, int, int]) -> list[Row]:
     """Some replicates of one scenario.
 
@@ -94,8 +148,7 @@ def one_replicate(plan: StudyPlan, scenario: int, replicate: int) -> Row:
             warnings.simplefilter("ignore")
             survey = survey_of(plan, scenario, replicate)
             row |= _seen(survey)
-            model = Model(survey, **{**plan.scenarios[scenario].model_options, **plan.options})
-            estimate = maximise(model, progress=False)
+            estimate = maximise(Model(survey, **options_of(plan, scenario)), progress=False)
             row |= _estimates(plan, plan.scenarios[scenario], estimate)
     except SecrError as error:
         row |= {"failed": True, "message": f"{type(error).__name__}: {error}"}

@@ -21,6 +21,7 @@ from secr_nea.design.metric_distance import MetricDistance
 from secr_nea.design.simulate import (
     checked_density,
     class_levels,
+    fixed_number,
     of_class,
     parameter_values,
     simulate_captures,
@@ -31,9 +32,11 @@ from secr_nea.detection import DetectionFunction, detection_function
 from secr_nea.distances import GivenDistance, Metric
 from secr_nea.errors import DataError, ModelError, SecrWarning
 from secr_nea.mask import HabitatMask
-from secr_nea.survey import Survey
+from secr_nea.survey import Survey, check_ground
 from secr_nea.traps import TrapArray
 from secr_nea.units import animals_per_cell
+
+_SMALLEST_SIGMA = 20.0  # cells wider than so many sigma are a mistake of units
 
 Population = Callable[..., ArrayLike]
 Faults = Callable[..., CaptureHistory]
@@ -79,7 +82,7 @@ class Scenario:
 
     Raises
     ------
-    DataError, ModelError
+    DataError, CRSError, ModelError
         If anything of it is impossible; at once, not in the middle of a study.
 
     Examples
@@ -126,7 +129,15 @@ class Scenario:
                 "A scenario needs a TrapArray first and a HabitatMask second; got "
                 f"{type(traps).__name__} and {type(mask).__name__}."
             )
+        (checked,) = _checks.names([name], "scenario name")
+        check_ground(traps, mask, checked)
         checked_density(mask, density)
+        _check_population(fixed_n, population, faults)
+        if classes is not None and not isinstance(classes, Mapping):
+            raise DataError(
+                'classes must be a mapping of class to share, such as {"female": 0.6, "male": '
+                f"0.4}}; got {classes!r}."
+            )
         shares = dict(zip(*checked_shares(classes), strict=True)) if classes else {}
         levels = class_levels(parameters)
         if levels and set(levels) != set(shares):
@@ -140,10 +151,15 @@ class Scenario:
             )
         if isinstance(distances, Metric):
             distances = MetricDistance(distances, mask)
+        elif distances is not None and (isinstance(distances, type) or not callable(distances)):
+            raise ModelError(
+                "distances must be a metric such as LeastCost(), a MetricDistance or a function of "
+                f"(sites, places); got {distances!r}."
+            )
         function = detection_function(detection)
         for level in shares or (None,):
-            parameter_values(function, traps, of_class(parameters, level))
-        (checked,) = _checks.names([name], "scenario name")
+            values = parameter_values(function, traps, of_class(parameters, level))
+            _check_metres(dict(zip(function.parameters, values, strict=True)), mask)
         put(self, "traps", traps)
         put(self, "mask", mask)
         put(self, "density", density)
@@ -189,7 +205,10 @@ class Scenario:
             contents["traps"] = traps.with_effort(
                 effort if effort.ndim else np.where(traps.effort > 0.0, effort, 0.0)
             )
-        return Scenario(**contents)
+        with warnings.catch_warnings():
+            if not {"traps", "mask"} & set(given):  # what is doubtful about them was told
+                warnings.simplefilter("ignore", SecrWarning)
+            return Scenario(**contents)
 
     @property
     def density_at_points(self) -> FloatArray:
@@ -302,6 +321,31 @@ class Scenario:
         parts += [f"{self.n_animals:,.1f} animals expected ({self.mean_density:.3g} per 100 km2)"]
         parts += [f"{name} {_told(value)}" for name, value in self.parameters.items()]
         return f"Scenario({', '.join(parts)})"
+
+
+def _check_population(fixed_n: Any, population: Any, faults: Any) -> None:
+    if fixed_n is not None:
+        fixed_number(fixed_n)
+        if population is not None:
+            raise DataError(
+                "Give fixed_n or population, not both: a population has its own number of animals."
+            )
+    for what, own in (("population", population), ("faults", faults)):
+        if own is not None and not callable(own):
+            raise DataError(
+                f"{what} must be a function, such as functools.partial(...); got {own!r}."
+            )
+
+
+def _check_metres(values: Mapping[str, FloatArray], mask: HabitatMask) -> None:
+    """Refuse a sigma so small against the cells that it can only be meant in kilometres."""
+    sigma = float(np.max(values["sigma"])) if "sigma" in values else np.inf
+    if sigma * _SMALLEST_SIGMA < mask.spacing:
+        raise ModelError(
+            f"sigma is {sigma:g} m, but the cells of the mask are {mask.spacing:,.0f} m wide: "
+            "hardly any animal of such a mask could meet a camera. Give sigma in metres, not "
+            "kilometres, or a mask with cells of about sigma / 2."
+        )
 
 
 def _told(value: Any) -> str:

@@ -27,6 +27,8 @@ from secr_nea.mask import HabitatMask
 from secr_nea.traps import TrapArray
 from secr_nea.units import animals_per_cell
 
+_MANY_ANIMALS = 1e7  # more have no place in memory, and on no ridge
+
 
 def simulate_population(
     mask: HabitatMask,
@@ -73,10 +75,11 @@ def simulate_population(
     """
     expected = animals_per_cell(checked_density(mask, density), mask.cell_area)
     rng = stream(seed, POPULATION)
+    _check_many(float(expected.sum()) if fixed_n is None else fixed_number(fixed_n))
     if fixed_n is None:
         per_cell = rng.poisson(expected)
     else:
-        per_cell = rng.multinomial(_fixed_number(fixed_n), _shares(expected))
+        per_cell = rng.multinomial(fixed_number(fixed_n), _shares(expected))
     centres = np.repeat(mask.xy, per_cell, axis=0)
     return centres + mask.spacing * rng.uniform(-0.5, 0.5, centres.shape)
 
@@ -204,7 +207,16 @@ def checked_density(mask: HabitatMask, density: float | str | ArrayLike) -> Floa
     return np.broadcast_to(values, (mask.n_points,))
 
 
-def _fixed_number(number: int) -> int:
+def _check_many(number: float) -> None:
+    if number > _MANY_ANIMALS:
+        raise DataError(
+            f"{number:.3g} animals would live on this mask. Density is in animals per 100 km2: "
+            "give a smaller one, or a smaller mask."
+        )
+
+
+def fixed_number(number: int) -> int:
+    """A whole number of animals, 0 or more, else DataError."""
     if isinstance(number, bool) or not isinstance(number, int | np.integer) or number < 0:
         raise DataError(f"fixed_n must be a whole number of animals, 0 or more; got {number!r}.")
     return int(number)

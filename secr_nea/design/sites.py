@@ -13,11 +13,12 @@ from scipy.spatial import cKDTree
 
 from secr_nea import _checks
 from secr_nea._columns import require_columns
-from secr_nea._typing import BoolArray, FloatArray, PathLike
+from secr_nea._typing import BoolArray, FloatArray, IntArray, PathLike
 from secr_nea.errors import CRSError, DataError
 from secr_nea.mask import HabitatMask
 from secr_nea.traps import TrapArray
 
+_BESIDE = 2.0  # cells that a place may be off the terrain
 _WRITERS = {".gpx": "GPX", ".kml": "KML", ".gpkg": "GPKG"}
 
 
@@ -53,11 +54,14 @@ def candidate_sites(
         If no cell is kept or effort has the wrong shape.
     """
     chosen = keep(mask) if callable(keep) else keep
-    work = (
-        np.broadcast_to(_checks.numbers(effort, "effort"), (mask.n_points,))
-        if (np.ndim(effort) < 2)
-        else _checks.numbers(effort, "effort")
-    )
+    work = _checks.numbers(effort, "effort")
+    if work.ndim and (work.ndim > 2 or len(work) != mask.n_points):
+        raise DataError(
+            "effort must be one number, one for each mask point, or one for each mask point and "
+            f"occasion: ({mask.n_points},) or ({mask.n_points}, n_occasions); got {work.shape}."
+        )
+    if not work.ndim:
+        work = np.full(mask.n_points, float(work))
     if chosen is not None:
         where = _checks.positions(chosen, mask.n_points, "mask point")
         mask, work = mask.subset(where), work[where]
@@ -97,12 +101,12 @@ def walking_hours(
     Returns
     -------
     float64 array, shape (n,), hours
-        Missing (NaN) where there is no way, so that it can be a covariate of sites.
+        Missing (NaN) where there is no way or no terrain, so that it can be a covariate of sites.
 
     Raises
     ------
     DataError
-        If the mask has no such covariate.
+        If the mask has no such covariate, or a start is not on the mask.
 
     Notes
     -----
@@ -117,6 +121,7 @@ def walking_hours(
     require_columns(mask.covariates, [elevation], "mask covariates")
     height = _checks.numbers(mask.covariates[elevation].to_numpy(), elevation)
     xy = np.asarray(places.xy if isinstance(places, TrapArray) else places, dtype=np.float64)
+    begin = _starts(mask, start)
     tree = cKDTree(mask.xy)
     pairs = tree.query_pairs(np.sqrt(5.0) * 1.01 * mask.spacing, output_type="ndarray")
     if passable is not None:
@@ -126,12 +131,25 @@ def walking_hours(
     slope = (height[two] - height[one]) / run
     hours = run / 1000.0 / (6.0 * np.exp(-3.5 * np.abs(slope + 0.05)))
     graph = csr_matrix((hours, (one, two)), shape=(mask.n_points, mask.n_points))
-    begin = np.unique(mask.nearest(np.atleast_2d(np.asarray(start, dtype=np.float64)))[0])
     there = dijkstra(graph, indices=begin, min_only=True)
     back = dijkstra(graph.T.tocsr(), indices=begin, min_only=True)
-    cell, _ = mask.nearest(xy)
+    cell, away = mask.nearest(xy)
     both = there[cell] + back[cell]
-    return np.asarray(np.where(np.isfinite(both), both, np.nan))
+    known = np.isfinite(both) & (away <= _BESIDE * mask.spacing)
+    return np.asarray(np.where(known, both, np.nan))
+
+
+def _starts(mask: HabitatMask, start: ArrayLike) -> IntArray:
+    """Cells where a walk begins; DataError for a start that is not on the terrain."""
+    cell, away = mask.nearest(np.atleast_2d(_checks.numbers(start, "start")))
+    far = np.flatnonzero(away > _BESIDE * mask.spacing)
+    if far.size:
+        km = _checks.listed(np.round(away[far] / 1000.0, 1))
+        raise DataError(
+            f"start {_checks.rows_listed(far + 1)}: {km} km from the nearest cell of the mask. "
+            "Give places on it, in metres and in the system of the mask, or a wider mask."
+        )
+    return np.unique(cell)
 
 
 def write_sites(traps: TrapArray, path: PathLike) -> Path:
@@ -152,7 +170,7 @@ def write_sites(traps: TrapArray, path: PathLike) -> Path:
     Raises
     ------
     DataError
-        If the ending is another.
+        If the ending is another, or the folder does not exist.
     CRSError
         If the traps have no CRS.
     """
@@ -164,6 +182,8 @@ def write_sites(traps: TrapArray, path: PathLike) -> Path:
         raise CRSError(
             "These sites have no CRS, so nobody could find them. Give crs= to the traps."
         )
+    if not target.absolute().parent.is_dir():
+        raise DataError(f"There is no folder {str(target.absolute().parent)!r}; make it first.")
     frame = traps.to_geodataframe()
     if driver != "GPKG":
         frame = frame.to_crs("EPSG:4326")[["trap_id", "geometry"]]

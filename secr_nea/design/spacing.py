@@ -56,8 +56,10 @@ def spacing_curve(
     sigma = _largest_sigma(options)
     given = np.linspace(0.2, 4.0, 39) * sigma if spacings is None else spacings
     values = _checks.numbers(given, "spacings")
-    if not (np.isfinite(values) & (values > 0.0)).all():
-        raise DataError(f"spacings must be above 0 m; got {_checks.listed(values)}.")
+    if not values.size or not (np.isfinite(values) & (values > 0.0)).all():
+        raise DataError(
+            f"spacings must be above 0 m; got {_checks.listed(values.ravel()) or 'none'}."
+        )
     rows = [_at_spacing(traps, float(value), density, options) for value in values.ravel()]
     return pd.DataFrame(rows, index=pd.Index(values.ravel(), name="spacing_m"))
 
@@ -80,7 +82,12 @@ def optimal_spacing(traps: TrapArray, *, density: float, **options: Any) -> floa
     Raises
     ------
     DataError
-        As `spacing_curve`.
+        As `spacing_curve`, and if nothing can be detected.
+
+    Warns
+    -----
+    SecrWarning
+        If the best is at one end of the range.
 
     References
     ----------
@@ -89,7 +96,20 @@ def optimal_spacing(traps: TrapArray, *, density: float, **options: Any) -> floa
     """
     sigma = _largest_sigma(options)
     curve = spacing_curve(traps, density=density, **options)["rse"]
+    if not np.isfinite(curve).any():
+        raise DataError("No spacing is best: nothing can be detected at any of them.")
     best = int(np.argmin(curve.to_numpy()))
+    if best in (0, len(curve) - 1):
+        _checks.warn(
+            f"The best spacing is at the end of what was tried, {curve.index[best]:,.0f} m "
+            f"({curve.index[best] / sigma:.1f} sigma): there are "
+            + (
+                "so few recaptures that cameras could not be too close."
+                if best == 0
+                else "so many recaptures that cameras could not be too far apart."
+            )
+        )
+        return float(curve.index[best])
     around = curve.index[[max(best - 1, 0), min(best + 1, len(curve) - 1)]]
     found = minimize_scalar(
         lambda spacing: float(_at_spacing(traps, spacing, density, options)["rse"]),

@@ -12,8 +12,9 @@ import pandas as pd
 
 from secr_nea import _checks
 from secr_nea._typing import PathLike
-from secr_nea.design.grid import ScenarioGrid, as_grid, fingerprint_of
-from secr_nea.design.replicate import Row, StudyPlan, replicates, survey_of
+from secr_nea.design.fingerprints import fingerprint_of, told_of
+from secr_nea.design.grid import ScenarioGrid, as_grid
+from secr_nea.design.replicate import Row, StudyPlan, check_model, replicates, survey_of
 from secr_nea.design.scenario import Scenario
 from secr_nea.design.study_store import Chunk, StudyFolder
 from secr_nea.design.study_summary import summarise
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     import xarray
 
 _CHUNK = 10  # replicates that are done, sent and written together
+_TRIED = 3  # surveys for which a model is made before a study begins
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -59,12 +61,22 @@ class Study:
         Parameters
         ----------
         scenario, replicate : int
-            Their numbers in ``results``.
+            Their numbers in ``results``; any replicate, also one that was not done.
 
         Returns
         -------
         Survey
+
+        Raises
+        ------
+        DataError
+            If there is no such scenario.
         """
+        if _checks.whole(scenario, "scenario", least=0) >= len(self.grid):
+            raise DataError(
+                f"There is no scenario {scenario}; the study has 0 to {len(self.grid) - 1}."
+            )
+        _checks.whole(replicate, "replicate", least=0)
         return survey_of(self.plan, scenario, replicate)
 
     def summary(self) -> xarray.Dataset:
@@ -82,11 +94,14 @@ class Study:
     def to_dataframe(self, parameter: str = "D") -> pd.DataFrame:
         """The summary of one parameter as a table, one row per scenario."""
         summary = self.summary()
-        if parameter not in summary["parameter"]:
-            raise DataError(
-                f"There is no parameter {parameter!r}; there are "
-                f"{_checks.listed(summary['parameter'].to_numpy())}."
+        known = list(summary["parameter"].to_numpy())
+        if parameter not in known:
+            why = (
+                "no survey could be fitted (see .failures)"
+                if not known
+                else (f"there are {_checks.listed(known)}")
             )
+            raise DataError(f"There is no parameter {parameter!r}; {why}.")
         return summary.sel(parameter=parameter).drop_vars("parameter").to_dataframe()
 
     def __repr__(self) -> str:
@@ -143,6 +158,9 @@ def study(
     ------
     DataError
         If numbers are impossible, or the folder holds another study.
+    FormulaError, ModelError
+        If the first surveys of a scenario all show that there is no such model: a word in a formula
+        that is no covariate, an option that is none. Told before the study begins.
 
     Notes
     -----
@@ -160,11 +178,15 @@ def study(
     Study(1 scenario, 4 replicates, 0 failed)
     """
     grid = as_grid(scenarios)
-    number = _whole(replicates_each, "replicates_each")
+    number = _checks.whole(replicates_each, "replicates_each")
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
         raise DataError(f"seed must be a whole number of 0 or more; got {seed!r}.")
     z_value(level)
+    if workers is not None:
+        workers = _checks.whole(workers, "workers")
     plan = StudyPlan(grid.scenarios, options, int(seed), level)
+    for s in range(len(grid)):
+        check_model(plan, s, min(number, _TRIED))
     chunks = [
         (s, first, min(_CHUNK, number - first))
         for first in range(0, number, _CHUNK)
@@ -200,15 +222,12 @@ def _table(chunks: list[Chunk], done: Mapping[Chunk, list[Row]]) -> pd.DataFrame
     return table.astype({"failed": bool})
 
 
-def _whole(value: int, name: str) -> int:
-    if isinstance(value, bool) or int(value) != value or value < 1:
-        raise DataError(f"{name} must be a whole number of 1 or more; got {value!r}.")
-    return int(value)
-
-
 def _head(plan: StudyPlan, grid: ScenarioGrid) -> dict[str, Any]:
     """What makes two studies the same, whatever the number of replicates."""
-    options = {k: getattr(v, "name", str(v)) for k, v in sorted(plan.options.items())}
+    options = {
+        k: v if isinstance(v, str | int | float) else _checks.fingerprint(told_of(v))
+        for k, v in sorted(plan.options.items())
+    }
     return {
         "scenarios": {s.name: fingerprint_of(s) for s in grid.scenarios},
         "options": options,

@@ -85,8 +85,8 @@ def _scenario(own: pd.DataFrame) -> dict[str, float]:
         name: float(own[name].mean())
         for name in ("animals", "detections", "recaptures", "two_detectors")
     }
-    error = float(np.sqrt(share * (1.0 - share) / number)) if number else np.nan
-    return {"replicates": number, "failed": share, "failed_error": error, **means}
+    failed = share_error(share, number)
+    return {"replicates": number, "failed": share, "failed_error": failed, **means}
 
 
 def _parameter(good: pd.DataFrame, name: str) -> dict[str, float]:
@@ -113,8 +113,33 @@ def _parameter(good: pd.DataFrame, name: str) -> dict[str, float]:
         "rmse": rmse,
         "rmse_error": _error(wrong**2) / (2.0 * rmse) if rmse > 0.0 else np.nan,
         "coverage": float(covered.mean()),
-        "coverage_error": float(np.sqrt(covered.mean() * (1 - covered.mean()) / len(covered))),
+        "coverage_error": share_error(float(covered.mean()), len(covered)),
     }
+
+
+def share_error(share: float, number: int) -> float:
+    """Monte Carlo standard error of a share; not 0 where all or none of few did it.
+
+    Parameters
+    ----------
+    share : float
+    number : int
+        Surveys that it is a share of.
+
+    Returns
+    -------
+    float
+        Two more of each kind are added before the error is taken.
+
+    References
+    ----------
+    Agresti, A. and Coull, B. A. (1998) Approximate is better than "exact" for interval estimation
+    of binomial proportions. The American Statistician 52, 119-126.
+    """
+    if number == 0:
+        return float("nan")
+    middle = (share * number + 2.0) / (number + 4.0)
+    return float(np.sqrt(middle * (1.0 - middle) / (number + 4.0)))
 
 
 def _error(values: FloatArray) -> float:

@@ -52,8 +52,9 @@ def simulate_survey(
     Raises
     ------
     ModelError
-        If the model cannot be simulated (conditional likelihood, responses of traps), or
-        coefficients do not fit the model or give impossible detection parameters.
+        If the model cannot be simulated (conditional likelihood; responses of traps together with
+        classes, groups or responses of animals), or coefficients do not fit the model or give
+        impossible detection parameters.
     DataError
         If the density is negative somewhere (possible with the identity link) or not finite.
 
@@ -81,14 +82,36 @@ def simulate_survey(
 def _check_possible(model: Model) -> None:
     if not model.has_density:
         raise ModelError(
-            "A model of the conditional likelihood has no density to simulate animals from; use "
-            "population='poisson'."
+            "A model of the conditional likelihood has no density to simulate animals from. Fit it "
+            "again without population='conditional' (with D ~ 1 the detection coefficients are the "
+            "same) and simulate from that."
         )
-    used = [name for name in TRAP_RESPONSES if name in model.detection_rows.frame]
-    if used:
+    used = _trap_responses(model)
+    others = [model.individuals.response] if model.individuals.response else []
+    if len(used) + len(others) > 1:
         raise ModelError(
-            f"Surveys with {used[0]} cannot be simulated: it is the data's own history."
+            f"Surveys with {' and '.join([*used, *others])} cannot be simulated: only one learned "
+            "response at a time."
         )
+    if used and (model.individuals.n_levels > 1 or model.detection_design.area is not None):
+        raise ModelError(
+            f"Surveys with {used[0]} can be simulated without classes, groups and esa only."
+        )
+
+
+def _trap_responses(model: Model) -> list[str]:
+    return [name for name in TRAP_RESPONSES if name in model.detection_rows.frame]
+
+
+def _of_states(model: Model, coefficients: FloatArray) -> list[tuple[FloatArray, ...]]:
+    """Detection parameters at each row; with a response of traps, without and with it."""
+    used = _trap_responses(model)
+    if not used:
+        return [model.detection_values(coefficients)]
+    return [
+        model.detection_design.with_column(used[0], state).natural(coefficients)
+        for state in (0.0, 1.0)
+    ]
 
 
 def _new_survey(model: Model, coefficients: FloatArray, b: int, rng: np.random.Generator) -> Survey:
@@ -97,11 +120,15 @@ def _new_survey(model: Model, coefficients: FloatArray, b: int, rng: np.random.G
     individuals = model.individuals
     centres, class_of = _animals(model, coefficients, b, rng)
     rows = model.detection_rows.rows[b]
-    of_rows = model.detection_values(coefficients)
+    response = next(iter(_trap_responses(model)), individuals.response)
+    of_states = _of_states(model, coefficients)
     records: list[Drawn] = []
     for c in range(individuals.n_levels):
         # (n_states, n_traps, n_occasions) of this class
-        values = tuple(value[rows[c, 0]] for value in of_rows)
+        values = tuple(
+            np.concatenate([value[rows[c, 0]] for value in of_parameter])
+            for of_parameter in zip(*of_states, strict=True)
+        )
         for name, value in zip(model.detection.parameters, values, strict=True):
             for state in value:
                 check_parameter(model.detection, name, state, survey.traps)
@@ -113,7 +140,7 @@ def _new_survey(model: Model, coefficients: FloatArray, b: int, rng: np.random.G
             model.detection,
             values,
             rng,
-            individuals.response,
+            response,
             squared=squared,
             log_factor=log_factor,
         )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
-from secr_nea._typing import FloatArray
+from secr_nea._typing import FloatArray, IntArray
 from secr_nea.distances.metric import Ground, Measured, Metric, Values
 from secr_nea.errors import ModelError
 from secr_nea.mask import HabitatMask
@@ -37,6 +38,7 @@ class AnisotropicDistance(Metric):
 
     name: ClassVar[str] = "anisotropic distance"
     is_directed: ClassVar[bool] = True
+    keeps_area: ClassVar[bool] = True
 
     def parameter_names(self, given: set[str]) -> tuple[str, ...]:
         """The two components of the stretch."""
@@ -94,6 +96,14 @@ class AnisotropicGround(Ground):
             )
 
         return Measured(np.maximum(squared, 0.0), pull_back)
+
+    def between(self, values: Values, reach: float = np.inf) -> Callable[[IntArray], FloatArray]:
+        """Distances between mask points; see `Ground.between`."""
+
+        def of(points: IntArray) -> FloatArray:
+            return AnisotropicGround(self.points[points], self.points).measure(values).distance
+
+        return of
 
 
 def _sinh_ratio(r: float) -> tuple[float, float]:

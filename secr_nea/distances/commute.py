@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -48,6 +49,7 @@ class CommuteDistance(FrictionMetric):
     neighbors: int = 8
 
     name: ClassVar[str] = "resistance"
+    sigma_unit: ClassVar[str] = "of resistance"
 
     def ground(self, traps: TrapArray, mask: HabitatMask, survey: str) -> CommuteGround:
         """Lay the graph over a survey; see `Metric.ground`."""
@@ -92,6 +94,16 @@ class CommuteGround(CellGround):
             return (d_log / values[0],)
 
         return Measured(distance**2, pull_back)
+
+    def between(self, values: Values, reach: float = np.inf) -> Callable[[IntArray], FloatArray]:
+        """Distances between mask points; see `Ground.between`."""
+        circuit = Circuit.of(self.graph, self.friction(values), self.average)
+
+        def of(points: IntArray) -> FloatArray:
+            sources = self.points[points]
+            return circuit.resistance(circuit.columns(sources), sources, self.points)
+
+        return of
 
 
 @dataclass(frozen=True, eq=False)

@@ -41,8 +41,8 @@ class FrictionMetric(Metric):
     average: str = "mean_friction"
     graph: HabitatMask | Mapping[str, HabitatMask] | None = None
     barriers: Any = None
-    crossing_cost: float = math.inf
-    polygon_friction: float = math.inf
+    crossing_cost: float | str = math.inf
+    polygon_friction: float | str = math.inf
     snap_within: float = 0.0
 
     def __post_init__(self) -> None:
@@ -53,6 +53,16 @@ class FrictionMetric(Metric):
                 f"average = {self.average!r} is not known"
                 f"{_checks.did_you_mean(str(self.average), AVERAGES)}; choose one of "
                 f"{', '.join(AVERAGES)}."
+            )
+        least = {"crossing_cost": 0.0, "polygon_friction": 1.0, "snap_within": 0.0}
+        for name, lowest in least.items():
+            value = getattr(self, name)
+            if not isinstance(value, str) and not value >= lowest:
+                raise DataError(f"{name} must be a number of {lowest:g} or more; got {value!r}.")
+        costs = (self.crossing_cost, self.polygon_friction)
+        if self.barriers is None and costs != (math.inf, math.inf):
+            raise DataError(
+                "crossing_cost and polygon_friction say what barriers cost; give barriers= too."
             )
 
     def parameter_names(self, given: set[str]) -> tuple[str, ...]:
@@ -140,6 +150,11 @@ def cells_of(
             )
         graph = graph[survey]
     cells = mask if graph is None else graph
+    if not isinstance(cells, HabitatMask):
+        raise ModelError(
+            "graph must be a HabitatMask (or a mapping of survey name to HabitatMask) whose cells "
+            f"the ways lead over; got {type(cells).__name__}."
+        )
     if cells.crs is not None and mask.crs is not None and cells.crs != mask.crs:
         raise ModelError(
             f"The graph of distances is in {cells.crs.name}, the mask of {survey!r} in "
@@ -163,6 +178,12 @@ class CellGround(Ground):
     survey : str
     """
 
+    cure = (
+        "Give LeastCost(graph=...) a mask that joins them (habitat that animals cross without "
+        "living there belongs to the graph), more neighbors, or barriers that can be crossed "
+        "(crossing_cost=...)."
+    )
+
     def __init__(
         self, graph: MaskGraph, sites: IntArray, points: IntArray, average: int, survey: str
     ) -> None:
@@ -176,7 +197,15 @@ class CellGround(Ground):
 
     def friction(self, values: Values) -> FloatArray:
         """Friction of the cells, (n_cells,): what was given, or 1."""
-        return values[0] if values else np.ones(self.graph.n_cells)
+        n = self.graph.n_cells
+        friction = values[0] if values else np.ones(n)
+        if friction.shape != (n,):
+            # compiled code does not look whether it reads beyond the end
+            raise DataError(
+                f"friction must hold one number for each of the {n:,} cells of the distance; got "
+                f"shape {friction.shape}."
+            )
+        return friction
 
     def targets(self, xy: FloatArray | None, beyond: bool) -> tuple[IntArray, FloatArray | None]:
         """Cell of each place, and how far beyond it the place is (None: all are inside)."""

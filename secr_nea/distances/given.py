@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from secr_nea import _checks
-from secr_nea._typing import FloatArray
+from secr_nea._typing import FloatArray, IntArray
 from secr_nea.distances.friction import refuse_parameters
 from secr_nea.distances.metric import Ground, Measured, Metric, Values
 from secr_nea.errors import DataError, ModelError
@@ -21,6 +21,8 @@ from secr_nea.traps import TrapArray
 _UNLIKELY_RATIO = 50.0
 # Rank correlation with straight distances below which rows or columns are in another order.
 _SAME_ORDER = 0.2
+# A trap's nearest point may be so many cells off where distances come from a coarser raster.
+_FAR_CELLS = 3.0
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -89,6 +91,7 @@ def _checked(matrix: Any, traps: TrapArray, mask: HabitatMask, survey: str) -> F
             "(numpy.inf)."
         )
     _check_sense(distance, traps, mask, survey)
+    _check_order(distance, traps, mask, survey)
     fixed: FloatArray = _checks.read_only(distance, np.float64)
     return fixed
 
@@ -132,6 +135,26 @@ def _check_sense(distance: FloatArray, traps: TrapArray, mask: HabitatMask, surv
         )
 
 
+def _check_order(distance: FloatArray, traps: TrapArray, mask: HabitatMask, survey: str) -> None:
+    """Every trap must be near the point that its row says is nearest, and not beside another."""
+    for k, row in enumerate(distance):
+        nearest = row.min()
+        if not np.isfinite(nearest):
+            continue
+        at = mask.xy[row <= nearest * (1.0 + 1e-9)]
+        own = np.hypot(*(at - traps.xy[k]).T).min()
+        to_traps = np.hypot(*(at[:, None] - traps.xy[None]).transpose(2, 0, 1)).min(axis=0)
+        other = int(to_traps.argmin())
+        habitat = np.hypot(*(mask.xy - traps.xy[k]).T).min()
+        if own > habitat + _FAR_CELLS * mask.spacing and to_traps[other] < 0.5 * own:
+            raise DataError(
+                f"The given distances of {survey!r} in the row of trap {traps.ids[k]} are shortest "
+                f"{own:,.0f} m from it, beside {traps.ids[other]}: rows or columns are in another "
+                "order than the traps and the mask points. A DataFrame with trap ids as its index "
+                "orders the rows."
+            )
+
+
 class GivenGround(Ground):
     """Given distances of one survey.
 
@@ -143,6 +166,7 @@ class GivenGround(Ground):
     """
 
     is_for_any_site = False
+    cure = "Infinite in the matrix says that there is none: no mask point is joined to both traps."
 
     def __init__(self, distance: FloatArray, mask: HabitatMask, survey: str) -> None:
         self.distance = distance
@@ -166,6 +190,14 @@ class GivenGround(Ground):
             )
         distance = self.distance[:, nearest] + np.where(inside, 0.0, away)
         return Measured(distance**2, lambda d_squared: ())
+
+    def between(self, values: Values, reach: float = np.inf) -> Callable[[IntArray], FloatArray]:
+        """Unknown: the matrix is from traps to mask points."""
+        raise ModelError(
+            f"The given distances of {self.survey!r} lead from traps to mask points; where animals "
+            "go from their activity centres needs distances between mask points. Fit with "
+            "LeastCost() (barriers and graph= as needed) for that."
+        )
 
     def has_way(self, trap: int, other: int) -> bool:
         """Whether some mask point can be reached from both traps."""

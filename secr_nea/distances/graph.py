@@ -251,12 +251,13 @@ class MaskGraph:
         cell[lost] = np.where(distance <= within, nearest, -1)
         lost, distance = lost[distance > within], distance[distance > within]
         if lost.size:
+            move = ", or snap_within= (metres) to move them to the nearest cell"
+            move = move if what == "trap" else ""
             names = [ids[i] if ids else f"({xy[i, 0]:.0f}, {xy[i, 1]:.0f})" for i in lost.tolist()]
             raise DataError(
                 f"{_checks.plural(len(lost), what)} of {len(xy)} "
                 f"{'is' if len(lost) == 1 else 'are'} outside the cells over which distances are "
                 f"measured: {_checks.listed(names)} (the farthest {distance.max():,.0f} m from a "
-                "centre). Give LeastCost(graph=...) a mask that covers them, or "
-                "snap_within= (metres) to move them to the nearest cell."
+                f"centre). Give LeastCost(graph=...) a mask that covers them{move}."
             )
         return cell

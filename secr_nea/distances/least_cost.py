@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -41,11 +42,12 @@ class LeastCost(FrictionMetric):
         the survey's mask by default. The covariates of ``noneuc`` are those of these cells.
     barriers : vector file, GeoDataFrame or shapely lines and polygons, optional
         What is in the way, whatever the friction.
-    crossing_cost : float, metres
-        What crossing a line of the barriers adds to the way; by default it cannot be crossed.
-    polygon_friction : float
+    crossing_cost : float, metres, or str
+        What crossing a line of the barriers adds to the way; by default it cannot be crossed. Or
+        the column of the layer that says so for each line, missing where it cannot be crossed.
+    polygon_friction : float or str
         Metres of way for a metre within a polygon of the barriers; by default it cannot be
-        entered.
+        entered. Or a column, likewise.
     snap_within : float, metres
         A trap outside the cells moves to the nearest centre if that is at most so far away.
     limit : float, metres, optional
@@ -105,6 +107,8 @@ class LeastCostGround(CellGround):
     ) -> None:
         super().__init__(graph, sites, points, average, survey)
         self.limit = limit
+        if not math.isinf(limit):
+            self.cure = f"Ways end at limit={limit:g} m: give a larger one, or none. {self.cure}"
         self._static: Paths | None = None
 
     def network(self, values: Values) -> Network:
@@ -143,3 +147,21 @@ class LeastCostGround(CellGround):
             return (d_log / values[0],)
 
         return Measured(distance**2, pull_back)
+
+    def has_way(self, trap: int, other: int) -> bool:
+        """Whether two traps are joined; with a limit: whether some cell is within it of both."""
+        joined = super().has_way(trap, other)
+        if not joined or math.isinf(self.limit):
+            return joined
+        plain = Network.of(self.graph, np.ones(self.graph.n_cells), self.average, self.limit)
+        both = np.isfinite([plain.tree(int(self.sites[k]))[0] for k in (trap, other)]).all(axis=0)
+        return bool(both.any())
+
+    def between(self, values: Values, reach: float = math.inf) -> Callable[[IntArray], FloatArray]:
+        """Distances between mask points; see `Ground.between`."""
+        network = replace(self.network(values), limit=min(self.limit, reach))
+
+        def of(points: IntArray) -> FloatArray:
+            return Paths.of(network, self.points[points], self.points, keep=False).distance
+
+        return of

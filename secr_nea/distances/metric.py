@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from secr_nea._typing import FloatArray
+from secr_nea._typing import FloatArray, IntArray
 from secr_nea.mask import HabitatMask
 from secr_nea.traps import TrapArray
 
@@ -50,11 +50,14 @@ class Ground(ABC):
         Whether all places of a cell have the distance of its centre.
     is_for_any_site : bool
         Whether other sites than the traps can be measured from.
+    cure : str
+        What to do where there is no way, for messages.
     """
 
     cells: HabitatMask | None = None
     by_cell: bool = True
     is_for_any_site: bool = True
+    cure: str = ""
 
     @abstractmethod
     def measure(
@@ -82,6 +85,28 @@ class Ground(ABC):
             If a distance cannot be had at a place; there is no silent return to straight lines.
         """
 
+    @abstractmethod
+    def between(self, values: Values, reach: float = np.inf) -> Callable[[IntArray], FloatArray]:
+        """Distances between mask points, such as from activity centres to where animals walk.
+
+        Parameters
+        ----------
+        values : tuple of float64 arrays
+            As for `measure`.
+        reach : float, metres
+            What is farther may be left out (infinite).
+
+        Returns
+        -------
+        callable
+            From mask points, (n,), to their distances to all mask points, (n, n_points), metres.
+
+        Raises
+        ------
+        ModelError
+            If only distances from traps are known.
+        """
+
     def has_way(self, trap: int, other: int) -> bool:
         """Whether there is any way between two traps."""
         return True
@@ -94,6 +119,10 @@ class Metric(ABC):
     """What the distances are called in tables and on axes."""
     is_directed: ClassVar[bool] = False
     """Whether ranges may be longer in one direction because of the metric itself."""
+    keeps_area: ClassVar[bool] = False
+    """Whether the area within some distance is that of a circle, wherever the centre lies."""
+    sigma_unit: ClassVar[str] = "m"
+    """Unit of sigma; where it is no length, cells cannot be too coarse for it."""
 
     @abstractmethod
     def parameter_names(self, given: set[str]) -> tuple[str, ...]:

@@ -157,7 +157,9 @@ class Paths:
     trees: list[tuple[FloatArray, Int32Array]]
 
     @classmethod
-    def of(cls, network: Network, sources: IntArray, targets: IntArray) -> Paths:
+    def of(
+        cls, network: Network, sources: IntArray, targets: IntArray, *, keep: bool = True
+    ) -> Paths:
         """Grow the tree of every source and read off the distances to the targets.
 
         Parameters
@@ -165,6 +167,8 @@ class Paths:
         network : Network
         sources : int64 array, shape (n_sources,)
         targets : int64 array, shape (n_targets,)
+        keep : bool
+            Whether the trees are kept for the gradient, unless they are too large for that.
 
         Returns
         -------
@@ -173,7 +177,7 @@ class Paths:
         network.buckets  # noqa: B018  (once, before the threads ask for it)
         distance = np.empty((len(sources), len(targets)))
         whole = _is_whole(targets, network.n_cells)
-        keep = len(sources) * network.n_cells <= _KEPT
+        keep = keep and len(sources) * network.n_cells <= _KEPT
         trees: list[tuple[FloatArray, Int32Array]] = [_NO_TREE] * (len(sources) if keep else 0)
 
         def work(part: Sequence[int]) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from tqdm import tqdm
 
-from secr_nea._kernels.paths import carry_to_source
+from secr_nea._kernels.paths import add_crossed, carry_to_source
 from secr_nea._numba import get_threads, run_tasks
 from secr_nea._typing import BoolArray, FloatArray, IntArray
 from secr_nea.distances.least_cost import LeastCostGround
@@ -16,7 +18,7 @@ from secr_nea.errors import DataError, ModelError
 from secr_nea.estimate import Estimate
 from secr_nea.inference.density import point_density
 from secr_nea.inference.detectability import population_index, survey_index
-from secr_nea.inference.mask_check import metric_sigma
+from secr_nea.inference.expected_use import Kernel
 from secr_nea.mask import HabitatMask
 from secr_nea.mask_builders import inside, polygon_geometry
 from secr_nea.units import animals_per_cell
@@ -29,13 +31,17 @@ _PARTS = 8
 
 
 def connectivity(
-    estimate: Estimate, *, survey: str | None = None, group: str | None = None
+    estimate: Estimate,
+    *,
+    survey: str | None = None,
+    group: str | None = None,
+    progress: bool = True,
 ) -> xarray.Dataset:
     """Potential and density-weighted connectivity, and the corridors of the expected movement.
 
     An animal with its centre in cell s is in cell g with a chance in proportion to the fitted
-    detection function at the least-cost distance of s and g. Its way from its centre to g is the
-    cheapest one.
+    hazard of detection at the least-cost distance of s and g, averaged over traps (by effort) and
+    classes as for `expected_use`. Its way from its centre to g is the cheapest one.
 
     Parameters
     ----------
@@ -45,6 +51,8 @@ def connectivity(
         Name of the survey, needed when there are several.
     group : str, optional
         Group of animals, needed when the model has groups.
+    progress : bool
+        Whether to show a bar when it takes more than a few seconds.
 
     Returns
     -------
@@ -56,7 +64,7 @@ def connectivity(
         - ``density_weighted``: expected number of animals per cell at any moment: sum over s of
           N_s Pr(g | s), N_s being the expected animals of cell s;
         - ``corridor``: expected number of animals whose way from their centre to where they are
-          leads through the cell (its ends included).
+          leads through the cell (its ends included, and what a knight's move crosses).
 
         Friction (``friction``) is given beside them.
 
@@ -85,7 +93,8 @@ def connectivity(
     p = population_index(estimate, survey, group)
     mask = estimate.model.surveys[b].mask
     animals = animals_per_cell(point_density(estimate, p).value, mask.cell_area)
-    sums = _sums(estimate, network, ground.points, animals)
+    kernel = Kernel.of(estimate, b, group)
+    sums = _sums(network, ground.points, animals, kernel, progress)
     cells = ground.graph.cells
     words = {
         "potential": ("use by one animal in every cell", "1"),
@@ -120,13 +129,13 @@ def _network(estimate: Estimate, survey: str | None) -> tuple[int, LeastCostGrou
 
 
 def _sums(
-    estimate: Estimate, network: Network, points: IntArray, animals: FloatArray
+    network: Network, points: IntArray, animals: FloatArray, kernel: Kernel, progress: bool
 ) -> FloatArray:
     """The three surfaces, (3, n_cells), summed over the mask points."""
-    model = estimate.model
-    reach = 1.5 * model.detection.shape.reach * metric_sigma(estimate)
-    limited = Network(network.graph, network.friction, network.average, reach, network.cost)
-    values = [np.atleast_2d(v.mean()) for v in model.detection_values(estimate.coefficients)[1:]]
+    limited = replace(network, limit=min(network.limit, kernel.reach))
+    limited.buckets  # noqa: B018  (once, before the threads ask for it)
+    grid = network.graph.grid
+    bar = tqdm(total=len(points), unit=" cells", delay=3.0, leave=False, disable=not progress)
     edges = np.linspace(0, len(points), _PARTS + 1).astype(int)
     sums = np.zeros((_PARTS, 3, network.n_cells))
 
@@ -134,17 +143,17 @@ def _sums(
         for t in parts:
             for m in range(edges[t], edges[t + 1]):
                 distance, parent = limited.tree(int(points[m]))
-                with np.errstate(over="ignore", invalid="ignore"):
-                    log_use = model.detection.shape.log_value(distance[None] ** 2, *values)[0]
-                use = np.where(np.isfinite(distance), np.exp(log_use), 0.0)
-                use /= use.sum()
+                use = kernel.shares(np.array([m]), distance[None] ** 2)[0]
                 sums[t, 0] += use
                 use *= animals[m]
                 sums[t, 1] += use
                 carry_to_source(parent, use)
                 sums[t, 2] += use
+                add_crossed(parent, use, grid.column, grid.row, grid.lookup, sums[t, 2])
+                bar.update()
 
-    run_tasks(work, range(_PARTS), get_threads())
+    with bar:
+        run_tasks(work, range(_PARTS), get_threads())
     return np.asarray(sums.sum(axis=0))
 
 
@@ -171,7 +180,7 @@ def least_cost_path(
     Raises
     ------
     DataError
-        If an area holds no cell, or there is no way.
+        If an area holds no cell, the areas overlap, or there is no way.
     ModelError
         If the model has no least-cost distance.
     """
@@ -181,6 +190,8 @@ def least_cost_path(
     _, ground, network = _network(estimate, survey)
     cells = ground.graph.cells
     first, last = (_in_area(cells, a, n) for a, n in ((begin, "begin"), (end, "end")))
+    if (first & last).any():
+        raise DataError("The two areas overlap, so there is no way to look for; give two areas.")
     distance, before = network.nearest_tree(np.flatnonzero(first))
     target = int(np.where(last, distance, np.inf).argmin())
     if not np.isfinite(distance[target]) or not last[target]:
@@ -189,7 +200,7 @@ def least_cost_path(
     while before[way[-1]] >= 0:
         way.append(int(before[way[-1]]))
     xy = cells.xy[way[::-1]]
-    line = shapely.LineString(xy) if len(xy) > 1 else shapely.Point(xy[0])
+    line = shapely.LineString(xy)
     table = {"cost": [float(distance[target])], "length": [float(line.length)]}
     return geopandas.GeoDataFrame(table, geometry=[line], crs=cells.crs)
 

@@ -28,8 +28,10 @@ def survey_index(estimate: Estimate, survey: str | None) -> int:
     Raises
     ------
     DataError
-        If there is no such survey, or several and none was named.
+        If there is no such survey, or several and none was named, or no fit was given.
     """
+    if not isinstance(estimate, Estimate):
+        raise DataError(f"A fit is needed, from sn.fit(...); got {type(estimate).__name__}.")
     names = [item.name for item in estimate.model.surveys]
     if survey is None and len(names) == 1:
         return 0

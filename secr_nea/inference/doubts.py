@@ -6,7 +6,14 @@ import numpy as np
 
 from secr_nea.estimate import Estimate
 from secr_nea.individuals import LATENT
-from secr_nea.inference.mask_check import BIAS_LIMIT, SPACING_LIMIT, check_mask, typical_sigma
+from secr_nea.inference.mask_check import (
+    BIAS_LIMIT,
+    SPACING_LIMIT,
+    check_mask,
+    metric_sigma,
+    typical_sigma,
+    wanted_buffer,
+)
 from secr_nea.inference.minimum_count import minimum_count
 from secr_nea.survey import Survey
 from secr_nea.traps import TrapArray
@@ -33,6 +40,7 @@ def doubts(estimate: Estimate) -> list[str]:
     found = []
     if not estimate.diagnosis.good:
         found.append(estimate.diagnosis.message)
+    found += _limit(estimate)
     found += _sparse(estimate)
     if estimate.diagnosis.converged:
         found += _masks(estimate)
@@ -116,9 +124,7 @@ def _masks(estimate: Estimate) -> list[str]:
     sigma = typical_sigma(estimate)
     for name, row in check_mask(estimate).iterrows():
         if row["relative_bias"] > BIAS_LIMIT:
-            # Where sigma varies by place, the usual reach may be less than there already is.
-            reach = estimate.model.detection.shape.reach * sigma
-            wanted = max(reach, 1.25 * float(row["buffer_m"]))
+            wanted = wanted_buffer(estimate, float(row["buffer_m"]))
             found.append(
                 f"The mask of {name!r} reaches {row['buffer_m'] / 1000.0:,.1f} km from the traps, "
                 f"{row['buffer_in_sigma']:.1f} sigma; density may be about "
@@ -132,6 +138,22 @@ def _masks(estimate: Estimate) -> list[str]:
                 f"{SPACING_LIMIT * sigma:,.0f} m."
             )
     return found
+
+
+def _limit(estimate: Estimate) -> list[str]:
+    """A limit of least-cost distances that cuts into the ranges of animals."""
+    limit = getattr(estimate.model.metric, "limit", None)
+    reach = estimate.model.detection.shape.reach
+    if limit is None:
+        return []
+    sigma = metric_sigma(estimate)
+    told = f"{limit / sigma:.1f} sigma" if estimate.diagnosis.converged else "which may be why"
+    if estimate.diagnosis.converged and limit >= reach * sigma:
+        return []
+    return [
+        f"Ways of more than {limit:,.0f} m were not looked for (limit= of LeastCost), {told}: "
+        f"what is farther counts as impossible. Use a limit of {reach:g} sigma or more, or none."
+    ]
 
 
 def _narrow_arrays(estimate: Estimate) -> list[str]:

@@ -74,7 +74,8 @@ def check_mask(estimate: Estimate) -> pd.DataFrame:
         Index: survey. Columns: buffer_m (largest distance from a mask point to its nearest
         trap), buffer_in_sigma, spacing_m, spacing_in_sigma, relative_bias (how much larger the
         effective sampling area, and so how much smaller the density, would be with a mask
-        without end; habitat is assumed to go on in the same share), adequate.
+        without end; habitat is assumed to go on in the same share), adequate. With resistances
+        spacing_in_sigma is missing: sigma is no length.
 
     Notes
     -----
@@ -84,21 +85,36 @@ def check_mask(estimate: Estimate) -> pd.DataFrame:
     """
     rows = {}
     sigma = typical_sigma(estimate)
+    metric = estimate.model.metric
+    is_length = metric is None or metric.sigma_unit == "m"
     for survey in estimate.model.surveys:
         buffer = float(survey.traps.distance_from(survey.mask.xy).max())
         inside = float(_probability(estimate, survey.name).sum()) * survey.mask.cell_area
         outside = _outside_mass(estimate, survey, buffer, sigma)
         bias = outside / max(inside, 1e-300)
-        in_sigma = survey.mask.spacing / sigma
+        in_sigma = survey.mask.spacing / sigma if is_length else np.nan
         rows[survey.name] = {
             "buffer_m": buffer,
             "buffer_in_sigma": buffer / sigma,
             "spacing_m": survey.mask.spacing,
             "spacing_in_sigma": in_sigma,
             "relative_bias": bias,
-            "adequate": bias <= BIAS_LIMIT and in_sigma <= SPACING_LIMIT,
+            "adequate": bias <= BIAS_LIMIT and not in_sigma > SPACING_LIMIT,
         }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("survey")
+
+
+def wanted_buffer(estimate: Estimate, buffer: float) -> float:
+    """Buffer to try in place of one that is too narrow, metres.
+
+    Parameters
+    ----------
+    estimate : Estimate
+    buffer : float, metres
+        The one in use.
+    """
+    # where sigma varies by place, the usual reach may be less than there already is
+    return max(estimate.model.detection.shape.reach * typical_sigma(estimate), 1.25 * buffer)
 
 
 def _outside_mass(estimate: Estimate, survey: Survey, buffer: float, sigma: float) -> float:

@@ -111,14 +111,24 @@ def _natural(
             "se": se,
             "lower": parameter.link.inverse(eta - z * sd),
             "upper": parameter.link.inverse(eta + z * sd),
-            "unit": _unit(estimate, parameter),
+            "unit": unit_of(estimate, parameter),
         }
     )
 
 
-def _unit(estimate: Estimate, parameter: Parameter) -> str:
+def unit_of(estimate: Estimate, parameter: Parameter) -> str:
+    """Unit of a real parameter in a model.
+
+    Parameters
+    ----------
+    estimate : Estimate
+    parameter : Parameter
+    """
+    metric = estimate.model.metric
     if parameter.name == "D" and estimate.model.is_relative:
         return "relative"
+    if parameter.name in ("sigma", "w") and metric is not None:
+        return metric.sigma_unit
     return UNITS.get(parameter.name.split("[")[0], "")
 
 

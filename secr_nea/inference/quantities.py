@@ -16,12 +16,12 @@ from secr_nea.estimate import Estimate, z_value
 from secr_nea.inference.derived import derived_of_population
 from secr_nea.inference.detectability import survey_index
 from secr_nea.inference.intervals import delta_variance
-from secr_nea.inference.prediction import reference_grid
+from secr_nea.inference.prediction import reference_grid, unit_of
 from secr_nea.inference.regions import WHOLE, region_points
 from secr_nea.likelihood import likelihood_of
 from secr_nea.likelihood.points import expected_detected
 from secr_nea.links import LINKS, Link
-from secr_nea.parameters import UNITS, Parameter, predictor_scale
+from secr_nea.parameters import Parameter, predictor_scale
 from secr_nea.units import DENSITY_AREA_KM2, animals_per_cell
 
 NAMED = ("density", "abundance", "effective_area")
@@ -157,7 +157,7 @@ def _parameter(
         whole[parameter.slice] = row
         told = ", ".join(f"{name}={_short(values[name])}" for name in used)
         label = f"{parameter.name} ({told})" if told else parameter.name
-        unit = UNITS.get(parameter.name.split("[")[0], "")
+        unit = unit_of(estimate, parameter)
         size = parameter.unit(estimate.coefficients)
         found.append(Quantity(label, unit, parameter.link, _linear(whole), size=size))
     return found

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from secr_nea._typing import FloatArray
-from secr_nea.errors import DataError
+from secr_nea.errors import DataError, ModelError
 from secr_nea.estimate import Estimate
 from secr_nea.inference.prediction import real_parameters
 from secr_nea.units import square_metres_to_km2
@@ -37,6 +37,9 @@ def range_area(estimate: Estimate, *, share: float = 0.95, level: float = 0.95) 
     ------
     DataError
         If the share is not between 0 and 1.
+    ModelError
+        With distances of the model's own whose ranges are no circles: the area is another one at
+        every place. `expected_use` of an animal shows its range.
 
     Notes
     -----
@@ -47,6 +50,12 @@ def range_area(estimate: Estimate, *, share: float = 0.95, level: float = 0.95) 
     """
     if not 0.0 < share < 1.0:
         raise DataError(f"share must lie between 0 and 1, such as 0.95; got {share!r}.")
+    metric = estimate.model.metric
+    if metric is not None and not metric.keeps_area:
+        raise ModelError(
+            f"With {metric.name} a range is no circle, and its area differs from place to place. "
+            "Look at the share of time of one animal, fit.expected_use(animal=...), instead."
+        )
     real = real_parameters(estimate, level=level)
     sigma = real[real["parameter"] == "sigma"]
     shape = estimate.model.detection.shape

@@ -47,13 +47,15 @@ def changed_model(
     return variant(model, surveys, fixed=kept, **given)
 
 
-def refit(estimate: Estimate, surveys: Sequence[Survey]) -> Estimate:
+def refit(estimate: Estimate, surveys: Sequence[Survey], *, thorough: bool = True) -> Estimate:
     """The same model fitted to other surveys, started from the estimates at hand.
 
     Parameters
     ----------
     estimate : Estimate
     surveys : sequence of Survey
+    thorough : bool
+        Whether latent classes are tried from several starts, see `secr_nea.maximise.maximise`.
 
     Returns
     -------
@@ -66,4 +68,4 @@ def refit(estimate: Estimate, surveys: Sequence[Survey]) -> Estimate:
     """
     model = changed_model(estimate.model, surveys=surveys)
     start = dict(zip(estimate.names, estimate.coefficients.tolist(), strict=True))
-    return maximise(model, start=start, progress=False)
+    return maximise(model, start=start, progress=False, thorough=thorough)

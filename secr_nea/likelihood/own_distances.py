@@ -172,8 +172,15 @@ class OwnDistances:
         if self.are_straight:
             return length
         straight, distance = self._pairs(coefficients)
+        if not distance.size:
+            return length
         used = (distance > 0.8 * length) & (distance < 1.25 * length)
-        return float(np.median(straight[used] / distance[used])) * length if used.any() else length
+        if not used.any():
+            # below the nearest cell, or beyond the mask: resistances are far from being lengths
+            away = np.abs(np.log(distance / length))
+            used = away <= np.quantile(away, 0.01)
+            return float(np.median(straight[used]))
+        return float(np.median(straight[used] / distance[used])) * length
 
     def _pairs(self, coefficients: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Straight and own distances of many pairs of trap and mask point, where finite."""

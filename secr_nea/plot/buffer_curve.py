@@ -14,6 +14,7 @@ from secr_nea.inference.mask_check import (
     check_mask,
     effective_area_by_buffer,
     typical_sigma,
+    wanted_buffer,
 )
 from secr_nea.plot._colours import CATEGORIES, INK
 from secr_nea.plot.density_map import UNIT
@@ -69,7 +70,7 @@ def buffer(
     curve = effective_area_by_buffer(fit, survey=item.name, n_steps=n_steps)
     check = {str(k): float(v) for k, v in check_mask(fit).loc[[item.name]].iloc[0].items()}
     sigma = typical_sigma(fit)
-    wanted = fit.model.detection.shape.reach * sigma
+    wanted = wanted_buffer(fit, check["buffer_m"])
     if ax is None:
         import matplotlib.pyplot as plt
 

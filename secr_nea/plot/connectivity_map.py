@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -68,8 +68,15 @@ def connectivity(
     Raises
     ------
     DataError
-        If ``what`` is not among the surfaces.
+        If ``what`` is not among the surfaces, or ``path`` has no lines.
     """
+    import xarray
+
+    if not isinstance(surfaces, xarray.Dataset):
+        raise DataError(
+            "surfaces must come from secr_nea.inference.connectivity(fit); got "
+            f"{type(surfaces).__name__}."
+        )
     if what not in _LABELS or what not in surfaces:
         raise DataError(f"what = {what!r} is not known; choose one of {', '.join(_LABELS)}.")
     values = surfaces[what]
@@ -83,10 +90,10 @@ def connectivity(
     high = float(np.nanquantile(values, 0.995 if what == "corridor" else 1.0))
     image = draw_cells(ax, values, spacing, cmap=colours, vmin=low, vmax=high, alpha=alpha)
     if path is not None:
-        for i, line in enumerate(path.geometry):
+        for i, line in enumerate(_lines(path)):
             way = np.asarray(line.coords)
             ax.plot(*way.T, color="white", lw=3.4, zorder=4, solid_capstyle="round")
-            label = "Cheapest way" if i == 0 else None
+            label = "cheapest way" if i == 0 else None
             ax.plot(*way.T, color=INK, lw=1.4, zorder=5, label=label)
     if traps is not None:
         draw_traps(ax, traps, legend=legend)
@@ -96,3 +103,14 @@ def connectivity(
         extend = "max" if float(np.nanmax(values)) > high else "neither"
         colour_bar(ax, image, _LABELS[what], coordinates=coordinates, extend=extend)
     return finish_map(ax, coordinates=coordinates, title=title)
+
+
+def _lines(path: object) -> list[Any]:
+    """The lines of some ways."""
+    shapes = list(getattr(path, "geometry", []))
+    if not shapes or any(shape.geom_type != "LineString" for shape in shapes):
+        raise DataError(
+            "path must be a GeoDataFrame of lines, from secr_nea.inference.least_cost_path; got "
+            f"{type(path).__name__}."
+        )
+    return shapes

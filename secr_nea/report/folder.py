@@ -160,7 +160,8 @@ def _tables(given: Contents, abundance: pd.DataFrame | None) -> dict[str, pd.Dat
     if abundance is not None:
         tables["coefficients"] = estimate.coefficient_table(level).reset_index()
         tables["real_parameters"] = inference.real_parameters(estimate, level=level)
-        if "sigma" in estimate.model.parameters:
+        metric = estimate.model.metric
+        if "sigma" in estimate.model.parameters and (metric is None or metric.keeps_area):
             tables["range_area"] = inference.range_area(estimate, level=level)
         tables["abundance"] = abundance
         tables["mask_check"] = inference.check_mask(estimate).reset_index()

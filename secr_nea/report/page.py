@@ -181,9 +181,10 @@ def _cards(estimate: Estimate, abundance: pd.DataFrame, level: float) -> str:
         cards.append(_card(f"Density{place}", "animals per 100 km2", row, "density", level))
         cards.append(_card(f"Animals{place}", area, row, kind, level))
     sigma = typical_sigma(estimate) / 1000.0
+    ways = "" if estimate.model.metric is None else ", in a straight line"
     cards.append(
         f'<div class="card"><span class="what">Scale of movement</span><b>{sigma:,.1f} km</b>'
-        "<span>sigma of the detection function</span></div>"
+        f"<span>sigma of the detection function{ways}</span></div>"
     )
     return f'<div class="cards">{"".join(cards)}</div>'
 

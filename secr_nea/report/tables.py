@@ -145,7 +145,7 @@ def parameters_shown(estimate: Estimate, level: float) -> pd.DataFrame:
     """
     real = inference.real_parameters(estimate, level=level)
     if "sigma" in estimate.model.parameters:
-        real = pd.concat([_in_kilometres(real), _ranges(estimate, level)], ignore_index=True)
+        real = pd.concat([_in_kilometres(real), *_ranges(estimate, level)], ignore_index=True)
     shown = _rounded(real, level)
     shown.insert(0, "parameter", real["parameter"])
     shown.insert(1, "at", real["at"])
@@ -156,28 +156,33 @@ def parameters_shown(estimate: Estimate, level: float) -> pd.DataFrame:
 def _in_kilometres(real: pd.DataFrame) -> pd.DataFrame:
     """Sigma in km, as people speak of it."""
     real = real.copy()
-    sigma = real["parameter"] == "sigma"
+    sigma = (real["parameter"] == "sigma") & (real["unit"] == "m")
     real.loc[sigma, ["estimate", "se", "lower", "upper"]] /= 1000.0
     real.loc[sigma, "unit"] = "km"
     return real
 
 
-def _ranges(estimate: Estimate, level: float) -> pd.DataFrame:
-    """Area of the range that holds 95 % of the activity, for each sigma."""
+def _ranges(estimate: Estimate, level: float) -> list[pd.DataFrame]:
+    """Area of the range that holds 95 % of the activity, for each sigma, where it is one area."""
+    metric = estimate.model.metric
+    if metric is not None and not metric.keeps_area:
+        return []
     areas = inference.range_area(estimate, level=level)
     # the width of the interval says how many digits the area deserves
     se = (areas["upper"] - areas["lower"]) / 4.0
-    return pd.DataFrame(
-        {
-            "parameter": "range area (95 %)",
-            "at": areas["at"],
-            "estimate": areas["area_km2"],
-            "se": se,
-            "lower": areas["lower"],
-            "upper": areas["upper"],
-            "unit": "km2, if detection follows use",
-        }
-    )
+    return [
+        pd.DataFrame(
+            {
+                "parameter": "range area (95 %)",
+                "at": areas["at"],
+                "estimate": areas["area_km2"],
+                "se": se,
+                "lower": areas["lower"],
+                "upper": areas["upper"],
+                "unit": "km2, if detection follows use",
+            }
+        )
+    ]
 
 
 def coefficients_shown(estimate: Estimate, level: float) -> pd.DataFrame:
@@ -402,7 +407,9 @@ def mask_shown(estimate: Estimate) -> pd.DataFrame:
             "buffer": [f"{metres / 1000:,.1f} km" for metres in check["buffer_m"]],
             "buffer in sigma": [f"{value:.1f}" for value in check["buffer_in_sigma"]],
             "spacing": [f"{metres:,.0f} m" for metres in check["spacing_m"]],
-            "spacing in sigma": [f"{value:.2f}" for value in check["spacing_in_sigma"]],
+            "spacing in sigma": [
+                "" if np.isnan(value) else f"{value:.2f}" for value in check["spacing_in_sigma"]
+            ],
             "density too high by": [
                 "less than 0.1 %" if bias < 1e-3 else f"about {100 * bias:.1f} %"
                 for bias in check["relative_bias"]
@@ -428,6 +435,7 @@ def model_facts(estimate: Estimate) -> dict[str, str]:
     for name, parameter in model.parameters.items():
         link = "" if parameter.fixed is not None else f"   ({model.links[name]} link)"
         facts[name] = f"{parameter.text}{link}"
+    facts |= {} if model.metric is None else {"distance": repr(model.metric)}
     return facts | {
         "number of animals": NUMBER_WORDS[model.population],
         "log-likelihood": f"{estimate.log_likelihood:.4f}",

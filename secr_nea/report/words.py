@@ -11,6 +11,7 @@ import pandas as pd
 from secr_nea import _checks, inference
 from secr_nea._version import __version__
 from secr_nea.estimate import Estimate
+from secr_nea.model import Model
 from secr_nea.results_text import rounded
 
 SOFTWARE = ("numpy", "scipy", "numba", "pandas", "formulaic", "pyproj", "matplotlib")
@@ -99,7 +100,17 @@ def _of_model(estimate: Estimate) -> str:
         "Density was estimated by spatially explicit capture-recapture "
         f"({LIKELIHOODS[model.population]}; Borchers and Efford 2008). Detections were {records}; "
         f"the detection function was {model.detection.name.replace('_', ' ')}. The model was "
-        f"{formulas}."
+        f"{formulas}.{_of_distances(model)}"
+    )
+
+
+def _of_distances(model: Model) -> str:
+    """How distance was measured, unless straight."""
+    if model.metric is None:
+        return ""
+    return (
+        f" Between activity centres and detectors distance was measured as {model.metric.name} "
+        f"({model.metric!r})."
     )
 
 

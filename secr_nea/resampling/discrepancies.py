@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
+from typing import TypeAlias
 
 import numpy as np
 
@@ -76,6 +79,8 @@ class Completed:
     expected : float64 array, shape (n_draws, n_animals, n_traps)
     distance : int64 array, shape (n_draws, n_animals, n_traps)
         Class of distance.
+    totals : float64 array, shape (n_animals,)
+        Expected detections of an animal that was detected where it was, however often.
     missed : float64 array, shape (n_traps, n_classes of distance)
         Expected detections of animals that happened to be missed, at the rate of all animals.
     """
@@ -83,13 +88,14 @@ class Completed:
     counts: FloatArray
     expected: FloatArray
     distance: IntArray
+    totals: FloatArray
     missed: FloatArray
 
     def discrepancies(self) -> FloatArray:
         """Freeman-Tukey statistic of each of `TESTS`, averaged over the draws, shape (4,)."""
         y, e = self.counts, self.expected
         cells = _freeman_tukey(y, e).sum(axis=(1, 2))
-        animals = _freeman_tukey(y.sum(axis=1), e.sum(axis=2)).sum(axis=1)
+        animals = _freeman_tukey(y.sum(axis=1), self.totals).sum()
         detectors = _freeman_tukey(y.sum(axis=0), e.sum(axis=1) + self.missed.sum(axis=1))
         n_classes = self.missed.shape[1]
         by_class = []
@@ -97,9 +103,7 @@ class Completed:
             observed = sum_by_row(place.ravel(), y.ravel(), n_classes)
             foreseen = sum_by_row(place.ravel(), own.ravel(), n_classes)
             by_class.append(_freeman_tukey(observed, foreseen + self.missed.sum(axis=0)).sum())
-        return np.array(
-            [cells.mean(), animals.mean(), detectors.sum(axis=1).mean(), np.mean(by_class)]
-        )
+        return np.array([cells.mean(), animals, detectors.sum(axis=1).mean(), np.mean(by_class)])
 
 
 def _freeman_tukey(observed: FloatArray, expected: FloatArray) -> FloatArray:
@@ -132,11 +136,13 @@ def complete(
     """
     survey = model.surveys[b]
     counts = ExpectedCounts(model, b)
+    everywhere = _everywhere(counts, coefficients)
+    encounters = _encounters(model, coefficients, b)
     n, n_traps = survey.n_animals, survey.traps.n_traps
     expected = np.zeros((n_draws, n, n_traps))
     distance = np.zeros((n_draws, n, n_traps), dtype=np.int64)
     pattern_of = model.individuals.surveys[b].pattern_of
-    for animals, class_of, point in _posterior(model, coefficients, b, n_draws, rng):
+    for animals, class_of, point in _posterior(encounters, n_draws, rng):
         states = counts.states(animals)
         for c in np.unique(class_of):
             for u in np.unique(pattern_of[animals]):
@@ -144,36 +150,103 @@ def complete(
                 if not len(draw):
                     continue
                 where = point[draw, place]
-                own = None if states is None else states[place]
-                found = counts.expected(
-                    coefficients, where, animal_class=int(c), pattern=int(u), states=own
+                expected[draw, animals[place]] = (
+                    everywhere(int(c), int(u))[where]
+                    if states is None
+                    else counts.expected(
+                        coefficients,
+                        where,
+                        animal_class=int(c),
+                        pattern=int(u),
+                        states=states[place],
+                    )
                 )
-                expected[draw, animals[place]] = found
                 distance[draw, animals[place]] = classes.of(survey.mask.xy[where], survey.traps.xy)
-    missed = _missed(model, coefficients, b, counts, classes)
-    return Completed(count_matrix(survey), expected, distance, missed)
+    observed = count_matrix(survey)
+    totals = np.zeros(n)
+    for encounter in encounters:
+        rows = encounter.animals
+        totals[rows] = _totals(encounter, everywhere, pattern_of[rows], observed[rows].sum(axis=1))
+    missed = _missed(model, coefficients, b, everywhere, classes)
+    return Completed(observed, expected, distance, totals, missed)
 
 
-def _posterior(
-    model: Model, coefficients: FloatArray, b: int, n_draws: int, rng: np.random.Generator
-) -> list[tuple[IntArray, IntArray, IntArray]]:
-    """For each population: its animals, and class and mask point of each, (n_draws, n)."""
+Everywhere: TypeAlias = Callable[[int, int], FloatArray]
+"""Class and pattern to expected detections at every mask point, (n_points, n_traps)."""
+
+
+def _everywhere(counts: ExpectedCounts, coefficients: FloatArray) -> Everywhere:
+    points = np.arange(counts.survey.mask.n_points)
+
+    @cache
+    def found(animal_class: int, pattern: int) -> FloatArray:
+        return counts.expected(coefficients, points, animal_class=animal_class, pattern=pattern)
+
+    return found
+
+
+@dataclass(frozen=True)
+class _Encounter:
+    """log-probability of what was seen of the animals of one population, at every place.
+
+    Classes have blocks of columns: ``log_joint`` is (n_animals, n_classes * n_points).
+    """
+
+    animals: IntArray
+    classes: IntArray
+    log_joint: FloatArray
+
+
+def _encounters(model: Model, coefficients: FloatArray, b: int) -> list[_Encounter]:
     likelihood = likelihood_of(model)
     found = []
     for p in likelihood.of_survey(b):
         item = likelihood.populations[p]
-        if not len(item.members):
-            continue
-        logs = [log_encounter(likelihood, coefficients, p, item.members, c) for c in item.classes]
-        joined = np.concatenate(logs, axis=1)
-        weight = np.exp(joined - joined.max(axis=1, keepdims=True))
-        edges = np.cumsum(weight, axis=1)
-        which = np.empty((n_draws, len(item.members)), dtype=np.int64)
+        if len(item.members):
+            logs = [
+                log_encounter(likelihood, coefficients, p, item.members, c) for c in item.classes
+            ]
+            joined = np.concatenate(logs, axis=1)
+            found.append(_Encounter(item.members, np.array(item.classes), joined))
+    return found
+
+
+def _totals(
+    encounter: _Encounter, everywhere: Everywhere, pattern_of: IntArray, counts: FloatArray
+) -> FloatArray:
+    """Expected detections of each animal given where it was detected but not how often.
+
+    With H expected detections at a place, an animal is detected y times there with about the
+    probability of a Poisson number above 0. It is divided out, so that an animal that was
+    detected often is not moved to where animals are detected often, and its total can be
+    compared with H / (1 - exp(-H)).
+    """
+    totals = np.zeros(len(counts))
+    for u in np.unique(pattern_of):
+        own = pattern_of == u
+        fields = [everywhere(int(c), int(u)).sum(axis=1) for c in encounter.classes]
+        hazard = np.maximum(np.concatenate(fields), 1e-300)
+        seen = -np.expm1(-hazard)
+        how_often = counts[own, None] * np.log(hazard) - hazard - np.log(seen)
+        where = encounter.log_joint[own] - how_often
+        weight = np.exp(where - where.max(axis=1, keepdims=True))
+        totals[own] = weight @ (hazard / seen) / weight.sum(axis=1)
+    return totals
+
+
+def _posterior(
+    encounters: list[_Encounter], n_draws: int, rng: np.random.Generator
+) -> list[tuple[IntArray, IntArray, IntArray]]:
+    """For each population: its animals, and class and mask point of each, (n_draws, n)."""
+    found = []
+    for item in encounters:
+        logs = item.log_joint
+        edges = np.cumsum(np.exp(logs - logs.max(axis=1, keepdims=True)), axis=1)
+        which = np.empty((n_draws, len(logs)), dtype=np.int64)
         for i, row in enumerate(edges):
             which[:, i] = np.searchsorted(row, rng.random(n_draws) * row[-1], side="right")
-        which = np.minimum(which, joined.shape[1] - 1)
-        block, point = np.divmod(which, logs[0].shape[1])
-        found.append((item.members, np.array(item.classes)[block], point))
+        block, point = np.divmod(which, logs.shape[1] // len(item.classes))
+        found.append((item.animals, item.classes[block], point))
     return found
 
 
@@ -181,7 +254,7 @@ def _missed(
     model: Model,
     coefficients: FloatArray,
     b: int,
-    counts: ExpectedCounts,
+    everywhere: Everywhere,
     classes: DistanceClasses,
 ) -> FloatArray:
     """Expected detections of the missed animals, shape (n_traps, n_classes)."""
@@ -195,8 +268,6 @@ def _missed(
         p = next(q for q in likelihood.of_survey(b) if c in likelihood.populations[q].classes)
         seen = detection_probability(likelihood, coefficients, p, pattern=u, only_class=c)
         missed = 1.0 - seen
-        points = np.arange(survey.mask.n_points)
-        expected = counts.expected(coefficients, points, animal_class=c, pattern=u)
-        share = expected * (weight * missed)[:, None]
+        share = everywhere(c, u) * (weight * missed)[:, None]
         total += np.bincount(slot.ravel(), weights=share.ravel(), minlength=len(total))
     return np.asarray(total.reshape(n_traps, size))

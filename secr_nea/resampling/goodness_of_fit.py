@@ -15,8 +15,7 @@ from secr_nea._typing import FloatArray
 from secr_nea.design.streams import Seed, streams
 from secr_nea.errors import DataError, FitError, SecrError
 from secr_nea.estimate import Estimate
-from secr_nea.inference.profile import penalised
-from secr_nea.inference.refits import changed_model, refit
+from secr_nea.inference.refits import refit
 from secr_nea.model import Model
 from secr_nea.resampling.discrepancies import TESTS, DistanceClasses, complete, distance_classes
 from secr_nea.resampling.new_surveys import (
@@ -24,10 +23,10 @@ from secr_nea.resampling.new_surveys import (
     check_number,
     replicate_surveys_of_n,
 )
-from secr_nea.survey import Survey
 
-REFITS = ("step", "full")
 _DOUBTFUL = 0.05
+_LEAST = 19  # simulated surveys besides two for each coefficient
+_NEAREST, _FARTHEST = 0.3, 3.0  # standard errors that estimates move in the regression on them
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -39,7 +38,7 @@ class GoodnessOfFit:
     observed : float64 array, shape (n_surveys, 4)
         Discrepancy of each survey and test.
     simulated : float64 array, shape (n_replicates, n_surveys, 4)
-        Those of the simulated surveys.
+        Those of the simulated surveys, given the estimates.
     surveys : tuple of str
     failures : mapping of str to int
         Why simulated surveys could not be used, and how often.
@@ -136,9 +135,8 @@ class GoodnessOfFit:
 
 _MEANING = {
     "animal by detector": (
-        "animal by detector: where animals were detected does not agree with the detection "
-        "function, or detections come in bursts. Try another detection function, or count days "
-        "with detections instead of pictures."
+        "animal by detector: detections come in bursts, several of an animal at one place. Count "
+        "days with detections instead of pictures."
     ),
     "animal": (
         "animal: numbers of detections differ more between animals than the fit says. Try classes "
@@ -164,7 +162,6 @@ def goodness_of_fit(
     *,
     n_replicates: int = 200,
     seed: Seed = 1,
-    refits: str = "step",
     n_draws: int = 20,
     n_distances: int = 10,
     progress: bool = True,
@@ -180,14 +177,11 @@ def goodness_of_fit(
     ----------
     estimate : Estimate
     n_replicates : int
-        Simulated surveys.
+        Simulated surveys, each fitted again.
     seed : int, numpy SeedSequence, numpy Generator, or None
         The same int gives the same p-values.
-    refits : {"step", "full"}
-        Coefficients of each simulated survey: one Newton step from those of the fit, which is
-        fast, or a whole fit.
     n_draws : int
-        Draws of activity centres, over which a discrepancy is averaged.
+        Draws of activity centres, over which discrepancies are averaged.
     n_distances : int
         Classes of distance between activity centre and detector, each with about as many expected
         detections.
@@ -211,36 +205,45 @@ def goodness_of_fit(
 
     Notes
     -----
-    The discrepancy is sum (sqrt(y) - sqrt(E))^2. Animals that were missed enter the tests by
-    detector and distance with their expectation. Choo et al. compare real and simulated counts
+    The discrepancy is sum (sqrt(y) - sqrt(E))^2. In the test by animal E is the expected total
+    given where the animal was detected but not how often: places drawn given both would hide
+    animals that differ. Animals that were missed enter the tests by detector and distance with
+    their expectation. Choo et al. compare real and simulated counts
     at the same activity centres, which were drawn from the real data; such p-values are far from
     uniform. Here the simulated survey goes the whole way from its own counts to coefficients and
-    activity centres, so that p-values are uniform when the model is true. With a learned response
-    expectations are given what was detected before.
+    activity centres. What the estimates of the simulated surveys explain of their discrepancies is
+    taken out by a regression, see `given_estimates`. With a learned response expectations are
+    given what was detected before.
 
     References
     ----------
     Choo, Y. R., Sutherland, C. and Johnston, A. (2024) A Monte Carlo resampling framework for
     implementing goodness-of-fit tests in spatial capture-recapture models. Methods in Ecology and
     Evolution 15, 1653-1666.
+    Robins, J. M., van der Vaart, A. and Ventura, V. (2000) Asymptotic distribution of P values in
+    composite null models. Journal of the American Statistical Association 95, 1143-1156.
     """
-    _check(estimate, n_replicates, refits)
+    _check(estimate, n_replicates)
     model = estimate.model
     classes = distance_classes(estimate, n_distances)
     first, *others = streams(seed, n_replicates + 1)
     observed = _discrepancies(model, estimate.coefficients, classes, n_draws, first)
     found: list[FloatArray] = []
+    moves: list[FloatArray] = []
     failures: Counter[str] = Counter()
     for rng in tqdm(others, desc="goodness of fit", delay=2.0, leave=False, disable=not progress):
         try:
             surveys = replicate_surveys_of_n(estimate, rng)
-            other, coefficients = _estimated(estimate, surveys, refits)
-            value = _discrepancies(other, coefficients, classes, n_draws, rng)
+            again = refit(estimate, surveys, thorough=False)
+            if not again.diagnosis.converged:
+                raise FitError("A fit that did not converge")
+            value = _discrepancies(again.model, again.coefficients, classes, n_draws, rng)
         except SecrError as error:
             failures[str(error).split(". ")[0]] += 1
             continue
         if np.isfinite(value).all():
             found.append(value)
+            moves.append(again.coefficients - estimate.coefficients)
         else:
             failures["counts that the fit thinks impossible"] += 1
     if len(found) < 0.5 * n_replicates:
@@ -250,14 +253,55 @@ def goodness_of_fit(
             "are too few data for a test of the fit."
         )
     names = tuple(survey.name for survey in model.surveys)
-    return GoodnessOfFit(observed, np.array(found), names, dict(failures))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        units = np.array(moves) / estimate.standard_errors
+    simulated = given_estimates(np.array(found), units)
+    return GoodnessOfFit(observed, simulated, names, dict(failures))
 
 
-def _check(estimate: Estimate, n_replicates: int, refits: str) -> None:
-    if refits not in REFITS:
-        raise DataError(f"refits must be one of {', '.join(REFITS)}; got {refits!r}.")
-    if n_replicates < 19:
-        raise DataError(f"n_replicates must be 19 or more to tell p = 0.05; got {n_replicates}.")
+def given_estimates(discrepancies: FloatArray, moves: FloatArray) -> FloatArray:
+    """Discrepancies of simulated surveys as if their estimates had been those of the fit.
+
+    Parameters
+    ----------
+    discrepancies : float64 array, shape (n_replicates, ...)
+    moves : float64 array, shape (n_replicates, n_coefficients)
+        Estimates of the simulated surveys less those of the fit, over the standard errors of the
+        fit; not finite for coefficients that have none, which are left out.
+
+    Returns
+    -------
+    float64 array, shape (n_replicates, ...)
+
+    Notes
+    -----
+    A survey with more detections has other estimates and a larger discrepancy. The real survey is
+    compared with simulations from its own estimates, so that only what the estimates do not
+    explain is left to chance: without the regression p-values crowd around 1/2. Each residual is
+    divided by sqrt(1 - leverage), which gives back the variance that fitting the line took. Moves
+    beyond 3 standard errors count as 3, because coefficients may run away; directions in which
+    estimates hardly move (density given the number of animals) explain nothing and are left out.
+    """
+    n = len(moves)
+    moves = np.clip(moves[:, np.isfinite(moves).all(axis=0)], -_FARTHEST, _FARTHEST)
+    _, spread, directions = np.linalg.svd(moves - moves.mean(axis=0), full_matrices=False)
+    used = directions[spread > _NEAREST * np.sqrt(n)]
+    design = np.column_stack([np.ones(n), moves @ used.T])
+    inverse = np.linalg.pinv(design)
+    leverage = np.minimum(np.einsum("ij,ji->i", design, inverse), 0.9)
+    flat = discrepancies.reshape(n, -1)
+    slopes = inverse @ flat
+    residuals = (flat - design @ slopes) / np.sqrt(1.0 - leverage)[:, None]
+    return np.asarray((slopes[0] + residuals).reshape(discrepancies.shape))
+
+
+def _check(estimate: Estimate, n_replicates: int) -> None:
+    least = _LEAST + 2 * len(estimate.coefficients)
+    if n_replicates < least:
+        raise DataError(
+            f"n_replicates must be {least} or more for {len(estimate.coefficients)} coefficients; "
+            f"got {n_replicates}."
+        )
     if not (estimate.diagnosis.converged and estimate.diagnosis.positive_definite):
         raise FitError(f"A test of the fit needs the maximum. {estimate.diagnosis.message}")
     check_independent(estimate.model)
@@ -277,52 +321,3 @@ def _discrepancies(
             for b in range(len(model.surveys))
         ]
     )
-
-
-def _estimated(
-    estimate: Estimate, surveys: tuple[Survey, ...], refits: str
-) -> tuple[Model, FloatArray]:
-    """The model of simulated surveys and its coefficients."""
-    if refits == "full":
-        again = refit(estimate, surveys)
-        if not again.diagnosis.converged:
-            raise FitError("A fit that did not converge")
-        return again.model, again.coefficients
-    model = changed_model(estimate.model, surveys=surveys)
-    return model, newton_step(estimate, model)
-
-
-def newton_step(estimate: Estimate, model: Model) -> FloatArray:
-    """Coefficients of the same model of other data, one step from the estimates of a fit.
-
-    Parameters
-    ----------
-    estimate : Estimate
-    model : Model
-        The same model of data that were simulated from the fit.
-
-    Returns
-    -------
-    float64 array, shape (n_coefficients,)
-
-    Notes
-    -----
-    beta + V U(beta) with V the covariance of the fit and U the gradient for the new data: it is as
-    good as the maximum likelihood estimate for large samples (Le Cam's one-step estimator). The
-    step is shortened where the log-likelihood does not rise.
-    """
-    target = penalised(estimate, model)
-    beta = estimate.coefficients
-    value, gradient = target(beta)
-    kept = np.flatnonzero(~np.isin(estimate.names, estimate.diagnosis.flat))
-    step = np.zeros_like(beta)
-    step[kept] = estimate.covariance[np.ix_(kept, kept)] @ gradient[kept]
-    if not np.isfinite(step).all():
-        raise FitError("Data that are impossible at the estimates")
-    for _ in range(6):
-        with np.errstate(all="ignore"):
-            reached = target(beta + step)[0]
-        if reached >= value:
-            return np.asarray(beta + step)
-        step = 0.5 * step
-    return beta

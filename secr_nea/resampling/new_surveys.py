@@ -37,7 +37,8 @@ def check_independent(model: Model) -> None:
     used = [name for name in TRAP_RESPONSES if name in model.detection_rows.frame]
     if used:
         raise ModelError(
-            f"Surveys with {used[0]} cannot be simulated: it is the data's own history."
+            f"With {used[0]} each animal changes the detection of others, so that surveys with a "
+            "given number of detected animals cannot be simulated."
         )
     kinds = {kind for survey in model.surveys for kind in survey.traps.detector}
     if kinds - set(KINDS):
