@@ -19,7 +19,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 Task = TypeVar("Task")
 
 JIT_DISABLED: bool = bool(numba.config.DISABLE_JIT)  # type: ignore[attr-defined]
-PIECES = 2
+PIECES = 3
 """Parts of the work for each thread: more balance better, fewer cost less to hand over."""
 _CACHE = os.environ.get("SECR_NEA_CACHE", "1") != "0"
 

@@ -11,9 +11,9 @@ from secr_nea._numba import PIECES, get_threads, run_tasks
 from secr_nea._typing import FloatArray
 from secr_nea.likelihood.separable import Situation
 
-# Least nanoseconds of work that threads share: to cut it takes about 40,000, to wake
-# a thread 50,000, and the other half of the work must be worth more than that.
-_THREAD_NANOSECONDS = 400_000.0
+# Least nanoseconds of work that threads share. On two cores, to cut the work takes about 40,000, and
+# what goes to the second thread comes 100,000 later than half of it would: waking, calls, balance.
+_THREAD_NANOSECONDS = 500_000.0
 
 Piece = tuple[int, Situation, int, int]
 """Patches of a block: its number, its situation, the first patch and the end."""
