@@ -16,8 +16,10 @@ from secr_nea.estimate import Estimate, z_value
 from secr_nea.frames import density_frame, survey_frame
 from secr_nea.location_effects import is_location_word
 from secr_nea.parameters import UNITS, Parameter
+from secr_nea.responses import ANIMAL_RESPONSES, TRAP_RESPONSES
 
 _MOST_ROWS = 24
+RESPONSES = (*ANIMAL_RESPONSES, *TRAP_RESPONSES)
 
 
 def predict(
@@ -135,6 +137,8 @@ def unit_of(estimate: Estimate, parameter: Parameter) -> str:
 def real_parameters(estimate: Estimate, *, level: float = 0.95) -> pd.DataFrame:
     """Real parameters at reference values: numbers at their mean, each level of a factor.
 
+    A learned response is shown as 0 (not yet detected) and 1.
+
     Parameters
     ----------
     estimate : Estimate
@@ -189,6 +193,8 @@ def reference_grid(estimate: Estimate, parameter: Parameter) -> pd.DataFrame:
         for name, column in frame.items()
         if isinstance(column.dtype, pd.CategoricalDtype)
     }
+    # No animal is half detected before: a learned response is shown without and with it.
+    factors |= {name: sorted(frame[name].unique()) for name in frame if name in RESPONSES}
     numbers = {name: float(column.mean()) for name, column in frame.items() if name not in factors}
     n_combinations = int(np.prod([len(levels) for levels in factors.values()], initial=1))
     if n_combinations <= _MOST_ROWS:
@@ -202,7 +208,7 @@ def reference_grid(estimate: Estimate, parameter: Parameter) -> pd.DataFrame:
         combinations = list(dict.fromkeys(tuple(row.values()) for row in changed))
     rows = [dict(zip(factors, c, strict=True)) | numbers for c in combinations]
     grid = pd.DataFrame(rows, index=range(len(rows)))
-    for name in factors:
+    for name in factors.keys() - set(RESPONSES):
         grid[name] = pd.Categorical(grid[name], categories=frame[name].cat.categories)
     return grid[[name for name in frame.columns]]
 
