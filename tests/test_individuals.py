@@ -205,6 +205,8 @@ def test_ratio_of_classes_is_that_of_their_densities():
     estimate = estimate_of("proximity_sex_hybrid")
     density = inference.class_densities(estimate).set_index("sex")["density_per_100km2"]
     ratio = inference.class_ratio(estimate, "F", "M")
+    with pytest.raises(sn.ModelError, match="two classes; got 'F' twice"):
+        inference.class_ratio(estimate, "F", "F")
     np.testing.assert_allclose(ratio["ratio"].iloc[0], density["F"] / density["M"])
     assert ratio["lower"].iloc[0] < ratio["ratio"].iloc[0] < ratio["upper"].iloc[0]
 
