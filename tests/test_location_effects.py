@@ -10,9 +10,9 @@ import pytest
 import tolerances
 
 import secr_nea as sn
-from secr_nea.location_effects import scales_with_sigma
 from secr_nea.likelihood import likelihood_of
 from secr_nea.likelihood.points import detection_probability, expected_detected
+from secr_nea.location_effects import scales_with_sigma
 from secr_nea.units import SIGMA_AT_UNIT_DENSITY
 
 RUGGED = np.sin(np.arange(56) * 0.7)
@@ -270,7 +270,10 @@ def test_abundance_and_report_of_numbers_work_with_factors(sailugem_like):
         ({"g0_location": "~ rugged"}, "not a parameter"),
         ({"lambda0_location": "~ rugged", "detection": "HN"}, "factor of lambda0"),
         ({"a0_location": "~ rugged"}, "factor of a0"),
-        ({"a0": "~ 1", "detection": "HN", "sigma_location": "~ rugged"}, "a0 beside sigma_location"),
+        (
+            {"a0": "~ 1", "detection": "HN", "sigma_location": "~ rugged"},
+            "a0 beside sigma",
+        ),
         ({"sigma_location": "~ rugged", "detection": "HAN"}, "second length, w"),
         ({"sigmak": "~ 1", "detection": "CLN"}, "second length, z"),
         ({"sigma": "~ 1", "sigmak": "~ 1"}, "takes the place of sigma"),
@@ -287,7 +290,7 @@ def test_what_cannot_be_is_refused(words, message):
 
 
 def test_only_lengths_beside_sigma_stop_sigma_from_following_the_place():
-    """R's sigmaxy divides distances, and so would stretch w as well, which the model does not say."""
+    """R's sigmaxy divides distances and so stretches w as well, which the model does not say."""
     refused = {"annular_normal", "w_exponential", "cumulative_lognormal"}
     found = {
         name.removeprefix("hazard_")
