@@ -46,6 +46,7 @@ from secr_nea.mixing import Mixing
 from secr_nea.model_checks import (
     check_area,
     check_capped,
+    check_latent,
     check_links,
     check_names_of_levels,
     check_relative,
@@ -199,6 +200,7 @@ class Model:
             joined=population == "conditional" and "D" in names,
         )
         check_capped(self.surveys, population, self.individuals, names)
+        check_latent(classes, self._variables, held)
         self.parameters: Mapping[str, Parameter] = MappingProxyType(self._build(names, held))
         _ = self.detection_design  # what it refuses is told now
         if groups is not None and "D" in formulas and groups not in self._density_variables():

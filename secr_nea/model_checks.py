@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from secr_nea.detection import DETECTION_FUNCTIONS, DetectionFunction, has_whole_range
 from secr_nea.errors import ModelError
-from secr_nea.individuals import Individuals
+from secr_nea.individuals import LATENT, Individuals
 from secr_nea.parameters import UNITS
 from secr_nea.survey import Survey
 
@@ -64,6 +64,30 @@ def check_names_of_levels(classes: object, groups: object) -> None:
                 f"{option} must be {or_number}the name of one animal covariate, such as 'sex'; "
                 f"got {given!r}."
             )
+
+
+def check_latent(
+    classes: str | int | None, variables: Collection[str], held: Collection[str]
+) -> None:
+    """Latent classes that are alike have no proportion to be estimated.
+
+    Parameters
+    ----------
+    classes : str, int or None
+    variables : collection of str
+        Variables of the formulas of detection.
+    held : collection of str
+        Parameters with a fixed value.
+
+    Raises
+    ------
+    ModelError
+    """
+    if isinstance(classes, int) and LATENT not in variables and "pmix" not in held:
+        raise ModelError(
+            f"classes={classes} without {LATENT} in a formula of detection: classes that are alike "
+            f"cannot be told apart. Use it, such as lambda0='~ {LATENT}'."
+        )
 
 
 NO_PROPORTIONS = ("D", "sigma", "w", "a0", "esa")

@@ -151,3 +151,10 @@ def test_shapes_that_are_no_functions_are_refused():
             sn.user_detection_function("mine", shape)
     with pytest.raises(sn.ModelError, match="choose another name"):
         sn.user_detection_function("half_normal", lambda d, sigma: np.exp(-d / sigma))
+
+
+def test_latent_classes_must_differ():
+    survey = survey_of([0, 0, 1], [3, 4, 4])
+    with pytest.raises(sn.ModelError, match="classes that are alike cannot be told apart"):
+        sn.Model(survey, classes=2)
+    assert sn.Model(survey, classes=2, fixed={"pmix": 0.4}).n_coefficients == 3

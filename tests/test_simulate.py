@@ -494,6 +494,6 @@ def test_two_learned_responses_at_once_are_not_simulated():
     model = sn.Model(survey, lambda0="~ trap_detected_before + detected_before")
     with pytest.raises(sn.ModelError, match="only one learned response at a time"):
         simulate_survey(model, np.zeros(model.n_coefficients), seed=1)
-    model = sn.Model(survey, lambda0="~ trap_detected_before", classes=2)
+    model = sn.Model(survey, lambda0="~ trap_detected_before", classes=2, sigma="~ latent_class")
     with pytest.raises(sn.ModelError, match="without classes, groups and esa only"):
         simulate_survey(model, np.zeros(model.n_coefficients), seed=1)
