@@ -439,8 +439,10 @@ def test_negative_density_of_a_model_is_refused(survey):
 
 
 def test_impossible_detection_of_a_model_is_refused(survey):
-    with pytest.raises(sn.ModelError, match=r"sigma must be a number above 0; got nan\."):
+    with pytest.raises(sn.ModelError, match=r"sigma:Intercept is not a number \(NaN\)"):
         simulate_survey(survey, [1.0, -2.0, np.nan], seed=SEED)
+    with pytest.raises(sn.ModelError, match=r"sigma must be a number above 0; got inf\."):
+        simulate_survey(survey, [1.0, -2.0, np.inf], seed=SEED)
 
 
 # --- learned responses of traps ------------------------------------------------------------------
