@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -408,6 +410,9 @@ def fit(
             "start must be a fit, or a mapping of coefficient names to numbers, with names of this "
             f"model: {', '.join(model.coefficient_names)}."
         )
+    for name, value in (start or {}).items():
+        if not isinstance(value, Real) or not math.isfinite(value):
+            raise ModelError(f"start has no finite number for {name}: got {value!r}.")
     result = FitResult.of(maximise(model, start=start, progress=progress, client=client))
     for doubt in doubts(result):
         warnings.warn(doubt, SecrWarning, stacklevel=2)

@@ -148,6 +148,12 @@ def _covariate_classes(
 ) -> tuple[tuple[str, ...], list[IntArray]]:
     """Levels of an animal covariate, and the level of each animal (-1: missing)."""
     columns = [_covariate(survey, name) for survey in surveys]
+    if any(pd.api.types.is_float_dtype(c) and (c.dropna() % 1.0).any() for c in columns):
+        raise ModelError(
+            f"{name} is a measurement, and animals fall into classes or groups by a covariate with "
+            "few levels; cut it into levels, or use population='conditional', where it may stand "
+            "in the formulas of detection."
+        )
     levels = tuple(sorted({str(v) for column in columns for v in column.dropna()}))
     doubtful = [level for level in levels if level.strip().lower() in UNKNOWN_WORDS]
     if doubtful:

@@ -69,20 +69,44 @@ def check_location_words(
                 f"{', '.join(own)}."
             )
     acts_on_sigma = follows or "sigma_location" in words
+    if acts_on_sigma and not scales_with_sigma(function):
+        raise ModelError(
+            f"{'sigmak' if follows else 'sigma_location'} changes sigma alone from place to place, "
+            f"and {function.name} has a second length, {function.parameters[-1]}; use a function "
+            "of distance / sigma, such as 'hazard_half_normal'."
+        )
     if (
         not function.is_hazard
         and (set(words) & set(LOCATION_WORDS[0]) or "a0" in own)
         and (words or follows)
     ):
         raise ModelError(
-            f"{', '.join(sorted(words)) or 'sigmak'} needs a hazard, and {function.name} is a "
-            f"probability; use detection='hazard_{function.name}' or its nearest hazard form."
+            f"a0 beside {', '.join(sorted(words)) or 'sigmak'} needs a hazard, and {function.name} "
+            f"is a probability; give a formula for {function.amplitude} in place of a0, or use a "
+            "detection function that starts with 'hazard_'."
         )
     if acts_on_sigma and any(survey.traps.is_search.any() for survey in surveys):
         raise ModelError(
             "sigma cannot depend on the place of the activity centre where areas or transects are "
             "searched; leave out sigma_location and sigmak."
         )
+
+
+def scales_with_sigma(function: DetectionFunction) -> bool:
+    """Whether detection depends on distance / sigma only, so that a longer sigma is a nearer trap.
+
+    Parameters
+    ----------
+    function : DetectionFunction
+    """
+    # No round numbers: at those a function may be flat, and the two be equal by accident.
+    further = {name: 0.93 for name in function.parameters[2:]}
+    distance = np.linspace(0.07, 4.1, 12)
+    once, twice = (
+        function.hazard(k * distance, **{function.amplitude: 0.3}, sigma=k, **further)
+        for k in (1.0, 2.0)
+    )
+    return bool(np.allclose(once, twice, rtol=1e-9, atol=1e-12))
 
 
 @dataclass(frozen=True)
@@ -104,7 +128,8 @@ class LocationEffects:
 
     Notes
     -----
-    A factor f of sigma is the same as distances divided by f. Efford, Dawson, Jhala & Qureshi
+    A factor f of sigma is the same as distances divided by f, for functions of distance / sigma:
+    others are refused (`scales_with_sigma`). Efford, Dawson, Jhala & Qureshi
     (2016, Ecography 39) for density-dependent sigma.
     """
 

@@ -43,7 +43,15 @@ from secr_nea.location_effects import (
 )
 from secr_nea.metric_design import METRIC_WORDS, MetricDesign, chosen_metric, grounds_of
 from secr_nea.mixing import Mixing
-from secr_nea.model_checks import check_area, check_capped, check_relative, check_searches
+from secr_nea.model_checks import (
+    check_area,
+    check_capped,
+    check_latent,
+    check_links,
+    check_names_of_levels,
+    check_relative,
+    check_searches,
+)
 from secr_nea.parameter_names import check_names
 from secr_nea.parameters import DEFAULT_LINKS, Parameter, estimated_parameter, fixed_parameter
 from secr_nea.smooths import Smooth
@@ -150,6 +158,7 @@ class Model:
             if smallest_sigma is None
             else _checks.positive(smallest_sigma, "smallest_sigma")
         )
+        check_names_of_levels(classes, groups)
         unusual = {*held, *(links or {})}
         self.metric = chosen_metric(distance, {*formulas}, unusual)
         self._grounds = grounds_of(self.metric, self.surveys) if self.metric else ()
@@ -162,6 +171,7 @@ class Model:
             )
         check_names(names, {*formulas, *held, *(links or {})}, self.detection)
         check_relative(population, {*formulas}, held, links or {})
+        check_links(links or {})
         both = sorted(set(formulas) & set(held))
         if both:
             raise ModelError(
@@ -190,6 +200,7 @@ class Model:
             joined=population == "conditional" and "D" in names,
         )
         check_capped(self.surveys, population, self.individuals, names)
+        check_latent(classes, self._variables, held)
         self.parameters: Mapping[str, Parameter] = MappingProxyType(self._build(names, held))
         _ = self.detection_design  # what it refuses is told now
         if groups is not None and "D" in formulas and groups not in self._density_variables():
@@ -422,7 +433,7 @@ class Model:
         Raises
         ------
         ModelError
-            If names are missing or unknown, or the number is wrong.
+            If names are missing or unknown, or the number is wrong, or a value is no number.
         """
         names = self.coefficient_names
         if isinstance(values, Mapping):
@@ -434,12 +445,20 @@ class Model:
                     f"unknown {', '.join(unknown) or 'none'}. Needed: {', '.join(names)}."
                 )
             values = [values[name] for name in names]
-        array = np.asarray(list(values), dtype=np.float64)
+        try:
+            array = np.asarray(list(values), dtype=np.float64)
+        except (TypeError, ValueError):
+            raise ModelError(
+                f"Coefficients must be {len(names)} numbers ({', '.join(names)}); got {values!r}."
+            ) from None
         if array.shape != (len(names),):
             raise ModelError(
                 f"The model has {len(names)} coefficients ({', '.join(names)}); "
                 f"got an array of shape {array.shape}."
             )
+        absent = [name for name, value in zip(names, array, strict=True) if np.isnan(value)]
+        if absent:
+            raise ModelError(f"The coefficient {absent[0]} is not a number (NaN); give its value.")
         return array
 
     def __repr__(self) -> str:

@@ -6,7 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 
 from secr_nea.detection import DETECTION_FUNCTIONS, DetectionFunction, has_whole_range
 from secr_nea.errors import ModelError
-from secr_nea.individuals import Individuals
+from secr_nea.individuals import LATENT, Individuals
+from secr_nea.parameters import UNITS
 from secr_nea.survey import Survey
 
 
@@ -40,6 +41,76 @@ def check_relative(
         raise ModelError(
             f"Relative density needs the log link; got links={{'D': {links['D']!r}}}. Use "
             "population='poisson' for another link."
+        )
+
+
+def check_names_of_levels(classes: object, groups: object) -> None:
+    """Classes and groups are the levels of one covariate.
+
+    Parameters
+    ----------
+    classes, groups : object
+        As given.
+
+    Raises
+    ------
+    ModelError
+    """
+    for option, given in (("classes", classes), ("groups", groups)):
+        number = option == "classes" and isinstance(given, int)
+        if given is not None and not number and not isinstance(given, str):
+            or_number = "2, 3 or " if option == "classes" else ""
+            raise ModelError(
+                f"{option} must be {or_number}the name of one animal covariate, such as 'sex'; "
+                f"got {given!r}."
+            )
+
+
+def check_latent(
+    classes: str | int | None, variables: Collection[str], held: Collection[str]
+) -> None:
+    """Latent classes that are alike have no proportion to be estimated.
+
+    Parameters
+    ----------
+    classes : str, int or None
+    variables : collection of str
+        Variables of the formulas of detection.
+    held : collection of str
+        Parameters with a fixed value.
+
+    Raises
+    ------
+    ModelError
+    """
+    if isinstance(classes, int) and LATENT not in variables and "pmix" not in held:
+        raise ModelError(
+            f"classes={classes} without {LATENT} in a formula of detection: classes that are alike "
+            f"cannot be told apart. Use it, such as lambda0='~ {LATENT}'."
+        )
+
+
+NO_PROPORTIONS = ("D", "sigma", "w", "a0", "esa")
+"""Parameters in animals, metres or km2, which a logit link would keep below one unit."""
+
+
+def check_links(links: Mapping[str, str]) -> None:
+    """A logit link is for what is between 0 and 1.
+
+    Parameters
+    ----------
+    links : mapping of str to str
+        Links by parameter.
+
+    Raises
+    ------
+    ModelError
+    """
+    wrong = [name for name in NO_PROPORTIONS if links.get(name) == "logit"]
+    if wrong:
+        raise ModelError(
+            f"The logit link of {wrong[0]} would keep it between 0 and 1 {UNITS[wrong[0]]}; "
+            "use 'log' or 'identity'."
         )
 
 

@@ -235,6 +235,8 @@ def cases():
     yield case("animal-id-missing", (t, changed(d, 12, animalID="")), "detections", [12])
     yield case("placeholder-id", (t, changed(d, 20, animalID="Unknown 2")), "detections", [20],
                (t, changed(changed(d, 20, animalID="Una"), 19, animalID="Una")))  # fmt: skip
+    yield case("several-animals-in-one-row", (t, changed(d, 20, animalID="SL05, SL06")),
+               "detections", [20])  # fmt: skip
     near = sorted({*rows_of(d, "animalID", "SL05")})
     yield case("near-duplicate-animal-id", (t, changed(d, near[1], animalID="SL-5")), "detections",
                near, (t, everywhere(d, "animalID", lambda s: s.replace("SL05", "SL55"))))  # fmt: skip
@@ -313,6 +315,10 @@ def cases():
                     end_date=dmy(day_of(t[18]["start_date"]) + timedelta(days=40)))  # fmt: skip
     yield case("lost-camera-with-full-effort", (lost, away_from(d, "CT19")), "traps", [19],
                (known, away_from(d, "CT19")))  # fmt: skip
+    full = changed(t, 19, Note="Did not work 1 to 20 October")
+    cut = changed(full, 19, effort="20",
+                  end_date=dmy(day_of(t[18]["start_date"]) + timedelta(days=20)))  # fmt: skip
+    yield case("failure-not-in-effort", (full, d), "traps", [19], (cut, away_from(d, "CT19")))
     # --- detections
     yield case("unknown-trap", (t, changed(d, 31, trapID="CT77")), "detections", [31])
     yield case("outside-operation", (t, changed(d, 31, date="02/25/2024")), "detections", [31])

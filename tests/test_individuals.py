@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
 from functools import cache
 
@@ -99,6 +100,29 @@ def test_no_case_is_lost():
 @pytest.mark.parametrize("name", CASES)
 def test_names_are_those_of_the_case(name):
     assert model_of(name).coefficient_names == tuple(oracle.case(name)["names"])
+
+
+def test_what_r_derives_for_multi_catch_traps():
+    """Detection at points, effective area, activity centres and numbers, at R's estimates."""
+    case = oracle.case("multi_null")
+    extras = case["extras"]
+    fit = dataclasses.replace(
+        sn.FitResult.of(estimate_of("multi_null")), coefficients=case["coefficients"]
+    )
+    np.testing.assert_allclose(fit.pdot(extras["points"]), extras["pdot"], **tolerances.DERIVED)
+    area = fit.effective_sampling_area()["estimate"]
+    np.testing.assert_allclose(area, extras["effective_area"], **tolerances.DERIVED)
+    survey = fit.model.surveys[0]
+    cell, _ = survey.mask.nearest(extras["points"])
+    rows = inference.activity.activity_center_probabilities(fit, 0)
+    for animal, probability in extras["activity_center_probability"].items():
+        mine = rows[survey.captures.animal_ids.index(animal), cell]
+        np.testing.assert_allclose(mine, probability, rtol=1e-6, atol=1e-12)
+    ours, r = fit.abundance().iloc[0], extras["abundance"][""].set_index("which")
+    for which in ("expected", "realised"):
+        np.testing.assert_allclose(ours[f"{which}_n"], r.loc[which, "estimate"], rtol=1e-6)
+        for side in ("lower", "upper"):
+            np.testing.assert_allclose(ours[f"{which}_{side}"], r.loc[which, side], rtol=0.01)
 
 
 @pytest.mark.parametrize("name", [name for name in CASES if name not in HYBRIDS])
@@ -205,6 +229,8 @@ def test_ratio_of_classes_is_that_of_their_densities():
     estimate = estimate_of("proximity_sex_hybrid")
     density = inference.class_densities(estimate).set_index("sex")["density_per_100km2"]
     ratio = inference.class_ratio(estimate, "F", "M")
+    with pytest.raises(sn.ModelError, match="two classes; got 'F' twice"):
+        inference.class_ratio(estimate, "F", "F")
     np.testing.assert_allclose(ratio["ratio"].iloc[0], density["F"] / density["M"])
     assert ratio["lower"].iloc[0] < ratio["ratio"].iloc[0] < ratio["upper"].iloc[0]
 

@@ -12,6 +12,7 @@ import tolerances
 import secr_nea as sn
 from secr_nea.likelihood import likelihood_of
 from secr_nea.likelihood.points import detection_probability, expected_detected
+from secr_nea.location_effects import scales_with_sigma
 from secr_nea.units import SIGMA_AT_UNIT_DENSITY
 
 RUGGED = np.sin(np.arange(56) * 0.7)
@@ -269,7 +270,12 @@ def test_abundance_and_report_of_numbers_work_with_factors(sailugem_like):
         ({"g0_location": "~ rugged"}, "not a parameter"),
         ({"lambda0_location": "~ rugged", "detection": "HN"}, "factor of lambda0"),
         ({"a0_location": "~ rugged"}, "factor of a0"),
-        ({"a0": "~ 1", "detection": "HN", "sigma_location": "~ rugged"}, "needs a hazard"),
+        (
+            {"a0": "~ 1", "detection": "HN", "sigma_location": "~ rugged"},
+            "a0 beside sigma",
+        ),
+        ({"sigma_location": "~ rugged", "detection": "HAN"}, "second length, w"),
+        ({"sigmak": "~ 1", "detection": "CLN"}, "second length, z"),
         ({"sigma": "~ 1", "sigmak": "~ 1"}, "takes the place of sigma"),
         ({"sigmak": "~ 1", "population": "conditional"}, "conditional"),
         ({"sigma_location": "~ 1"}, "only an intercept"),
@@ -281,6 +287,25 @@ def test_abundance_and_report_of_numbers_work_with_factors(sailugem_like):
 def test_what_cannot_be_is_refused(words, message):
     with pytest.raises(sn.SecrError, match=message):
         sn.Model(survey("count"), **words)
+
+
+def test_only_lengths_beside_sigma_stop_sigma_from_following_the_place():
+    """R's sigmaxy divides distances and so stretches w as well, which the model does not say."""
+    refused = {"annular_normal", "w_exponential", "cumulative_lognormal"}
+    found = {
+        name.removeprefix("hazard_")
+        for name in sn.DETECTION_FUNCTIONS
+        if not scales_with_sigma(sn.detection_function(name))
+    }
+    assert found == refused
+    plateau = sn.user_detection_function(
+        "plateau",
+        lambda d, sigma, b: np.exp(-np.maximum(d - b, 0.0) / sigma),
+        parameters=("sigma", "b"),
+        start=800.0,
+    )
+    with pytest.raises(sn.ModelError, match="second length, b"):
+        sn.Model(survey("count"), detection=plateau, sigma_location="~ rugged")
 
 
 def test_missing_covariates_are_named():

@@ -295,3 +295,134 @@ def test_one_habit_is_one_finding(frames):
     changed = np.flatnonzero(bare["trapID"] != detections["trapID"]) + 1
     assert (finding.kind, finding.rows) == ("unknown-trap", tuple(changed))
     assert "(did you mean 'CT09'?)" in finding.seen
+
+
+def of_kind(kind, *tables, **options):
+    return [f for f in sn.check(*tables, **options) if f.kind == kind]
+
+
+def test_two_cameras_a_station_need_no_second_table(frames):
+    traps, detections = frames
+    traps = traps.drop(columns="effort")
+    pairs = pd.concat([traps.assign(Камера=name) for name in "АБ"], ignore_index=True)
+    assert not of_kind("duplicate-trap", pairs, detections, crs=CRS)
+    tables = sn.raw_tables(pairs, detections, crs=CRS)
+    for station, times in (("any", 1), ("sum", 2)):
+        effort = sn.Operation.from_tables(tables, station=station).effort()
+        one = sn.Operation.from_tables(sn.raw_tables(traps, detections, crs=CRS)).effort()
+        array = sn.trap_array(tables, effort)
+        assert list(array.ids) == list(traps["trapID"])
+        np.testing.assert_allclose(array.effort, times * one.effort)
+    # another place, another covariate, one name for both, or stated effort: not the same station
+    for column, cell in (("x", "470000"), ("Topography", "Peak"), ("Камера", "А")):
+        wrong = pairs.copy()
+        wrong.loc[len(traps), column] = cell
+        assert of_kind("duplicate-trap", wrong, detections, crs=CRS)[0].rows == (1, 1 + len(traps))
+    assert of_kind("duplicate-trap", pairs.assign(effort="30"), detections, crs=CRS)
+
+
+@pytest.mark.parametrize(
+    "words", ["не работала 10.04-20.04", "карта полна с 10 апреля", "батарея села", "сбой"]
+)
+def test_failures_in_words_are_told(frames, words):
+    traps = frames[0].drop(columns=["effort", "Note"]).assign(Неисправность="")
+    traps.loc[6, "Неисправность"] = words
+    (finding,) = of_kind("failure-not-in-effort", traps, frames[1], crs=CRS)
+    assert finding.rows == (7,)
+    assert words in finding.seen
+    dated = traps.assign(Problem1_from="", Problem1_to="")
+    dated.loc[6, ["Problem1_from", "Problem1_to"]] = ["01/10/2023", "20/10/2023"]
+    assert not of_kind("failure-not-in-effort", dated, frames[1], crs=CRS)
+    periods = traps.rename(columns={"Неисправность": "note"})
+    places = traps[["trapID", "x", "y"]]
+    (finding,) = of_kind("failure-not-in-effort", places, frames[1], periods, crs=CRS)
+    assert (finding.table, finding.rows) == ("operation", (7,))
+
+
+def test_dates_written_like_those_of_the_other_order_are_doubted():
+    traps = pd.DataFrame({"trap": ["A"], "x": [500000.0], "y": [5400000.0]})
+    cells = ["13.04.2024", "04.05.2024", "04/25/2024", "05/03/2024", "03/03/2024"]
+    seen = pd.DataFrame({"animal": "Б1", "trap": "A", "date": cells})
+    sure, doubted = of_kind("day-month-swapped", traps, seen)
+    assert (sure.rows, doubted.rows, doubted.severity) == ((3,), (4,), "warning")
+    assert "read as 2024-03-05, may be 2024-05-03" in doubted.seen
+    # the same sign in both orders tells nothing
+    (sure,) = of_kind("day-month-swapped", traps, seen.replace({"13.04.2024": "13/04/2024"}))
+    assert sure.rows == (3,)
+
+
+def test_periods_of_centuries_and_lists_of_animals(frames):
+    traps = frames[0].drop(columns="effort")
+    traps["end_date"] = (
+        traps["end_date"].str.replace("/2023", "/2203").str.replace("/2024", "/2204")
+    )
+    (finding,) = of_kind("date-far-from-others", traps, frames[1], crs=CRS)
+    assert len(finding.rows) == len(traps)
+    lists = frames[1].copy()
+    lists.loc[3, "animalID"] = "SL01 и SL02"
+    lists.loc[4, "animalID"] = "Tom and Jerry"  # a name: nobody of it has rows of its own
+    (finding,) = of_kind("several-animals-in-one-row", frames[0], lists, crs=CRS)
+    assert finding.rows == (4,)
+
+
+def test_gauss_krueger_is_named_and_read():
+    traps = pd.DataFrame({"trap": ["A", "B"], "x": [15_604_000, 15_608_000]})
+    traps["y"] = [5_500_000, 5_503_000]
+    seen = pd.DataFrame({"animal": ["Б1", "Б1"], "trap": ["A", "B"]})
+    (finding,) = of_kind("web-mercator", traps, seen)
+    assert "zone 15" in finding.seen
+    assert "EPSG:28415" in finding.seen
+    kinds = {f.kind for f in sn.check(traps, seen, crs="EPSG:28415")}
+    assert not kinds & {"web-mercator", "crs-does-not-fit"}
+    turned = traps.rename(columns={"x": "y", "y": "x"})
+    assert of_kind("x-y-swapped", turned, seen)
+    # an easting of 950 km is in no zone
+    mercator = traps.assign(x=[9_950_000, 9_954_000], y=[6_446_000, 6_449_000])
+    (finding,) = of_kind("web-mercator", mercator, seen)
+    assert "Gauss" not in finding.seen
+    with pytest.raises(sn.DataError, match="A ledger is a Ledger or its file; got int"):
+        sn.check(traps, seen, ledger=3)
+
+
+def test_station_goes_before_its_camera():
+    sheet = pd.DataFrame(columns=["Станция", "Камера", "Широта", "Долгота"])
+    assert sn.suggest_columns(sheet, "traps")["trap_id"] == "Станция"
+    both = pd.DataFrame(columns=["Станция", "station_id", "x", "y"])
+    with pytest.raises(sn.DataError, match=r"columns=\{'traps': \{\.\.\.\}\}"):
+        sn.suggest_columns(both, "traps")
+
+
+def test_matrix_with_stations_in_its_index(tmp_path):
+    stations = pd.DataFrame({"Station": ["S1", "S2"], "utm_x": [6e5, 6.04e5], "utm_y": [5.5e6] * 2})
+    stations[["Setup_date", "Retrieval_date"]] = "2024-03-01", "2024-03-03"
+    records = pd.DataFrame({"Station": ["S1"], "Species": ["b"], "Individual": ["A"]})
+    records["DateTimeOriginal"] = "2024-03-02 10:00:00"
+    days = ["2024-03-01", "2024-03-02", "2024-03-03"]
+    matrix = pd.DataFrame([[1, 1, 1], [1, 0, 0.5]], index=["S1", "S2"], columns=days)
+    matrix.to_csv(tmp_path / "matrix.csv")
+    made = [
+        sn.read_camtrapr(stations, records, m, crs="EPSG:32645").to_traps().effort.tolist()
+        for m in (matrix, tmp_path / "matrix.csv")
+    ]
+    assert made[0] == made[1] == [[3.0], [1.5]]
+
+
+def test_lines_of_geopackages_go_to_r(tmp_path):
+    import geopandas as gpd
+    import shapely
+
+    line = shapely.MultiLineString([[(600_000, 5_500_000), (604_000, 5_501_000)]])
+    layer = gpd.GeoDataFrame({"search_id": ["T1"]}, geometry=[line], crs="EPSG:32645")
+    layer.to_file(tmp_path / "transects.gpkg")
+    with pytest.raises(sn.DataError, match="read by read_searches"):
+        sn.read_nextgis(tmp_path / "transects.gpkg")
+    traps = sn.read_searches(tmp_path / "transects.gpkg")
+    seen = pd.DataFrame({"animal_id": ["A"], "trap_id": ["T1"], "x": [602_000], "y": [5_500_500]})
+    captures = sn.read_captures(seen, traps)
+    mask = sn.HabitatMask.around(traps, buffer=5000, spacing=1000)
+    sn.write_secr(tmp_path / "r", sn.Survey(captures, mask, name="s"))
+    lines = (tmp_path / "r" / "traps_s.txt").read_text().splitlines()[1:]
+    assert [row.split()[:3] for row in lines] == [
+        ["T1", "600000.0", "5500000.0"],
+        ["T1", "604000.0", "5501000.0"],
+    ]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import warnings
 
+import build
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 
 import secr_nea as sn
@@ -78,3 +80,81 @@ def test_fits_that_explain_different_things_have_different_codes():
         for options in ({}, {"sigma": "~ topography"}, {"population": "conditional"})
     ]
     assert codes[0] == codes[1] != codes[2]
+
+
+def learner(**options):
+    """A fit with a learned response."""
+    design = build.example_design("binary", n_occasions=3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", sn.SecrWarning)
+        return sn.fit(build.survey_of_design(design), progress=False, **options)
+
+
+def test_no_animal_is_half_detected():
+    """A learned response is shown without and with it, and predictions are for one or the other."""
+    fit = learner(lambda0="~ detected_before")
+    shown = fit.real_parameters().query("parameter == 'lambda0'").set_index("at")["estimate"]
+    assert list(shown.index) == ["detected_before=0", "detected_before=1"]
+    level, step = fit.coefficient_table()["estimate"].filter(like="lambda0")
+    np.testing.assert_allclose(shown, np.exp([level, level + step]))
+    for value in (0.5, 7, "yes"):
+        with pytest.raises(sn.FormulaError, match="detected_before is 0"):
+            fit.predict({"detected_before": value})
+
+
+def test_single_values_are_a_row_of_a_prediction():
+    fit = learner(lambda0="~ detected_before")
+    one = fit.predict({"detected_before": 1})
+    pd.testing.assert_frame_equal(one, fit.predict({"detected_before": [1]}))
+    with pytest.raises(sn.FormulaError, match="values of one length"):
+        fit.predict({"detected_before": [0, 1], "height": [1.0]})
+    with pytest.raises(sn.ModelError, match="The model has no lamda0"):
+        fit.predict(parameters=["lamda0"])
+
+
+@pytest.mark.parametrize("values", [[1.0, np.nan, 2.0], "abc", None, [1j, 0.0, 0.0]])
+def test_coefficients_that_are_no_numbers_are_refused(values):
+    """The log-likelihood -inf says that the data are impossible, which NaN does not."""
+    model = sn.Model(survey_of([0, 0, 1], [3, 4, 4]))
+    with pytest.raises(sn.ModelError, match=r"lambda0:Intercept is not a number|must be 3 numbers"):
+        sn.log_likelihood(model, values)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, "7"])
+def test_a_start_without_a_number_is_refused(value):
+    survey = survey_of([0, 0, 1], [3, 4, 4])
+    with pytest.raises(sn.ModelError, match="no finite number for D:Intercept"):
+        sn.fit(survey, start={"D:Intercept": value}, progress=False)
+
+
+@pytest.mark.parametrize("option", ["classes", "groups"])
+def test_measurements_are_no_classes(option):
+    survey = survey_of([0, 0, 1], [3, 4, 4])
+    captures = survey.captures.with_covariates(weight=[31.5, 42.25], litter=[1.0, 2.0])
+    weighed = sn.Survey(captures, survey.mask)
+    with pytest.raises(sn.ModelError, match="weight is a measurement"):
+        sn.Model(weighed, **{option: "weight"})
+    with pytest.raises(sn.ModelError, match="name of one animal covariate"):
+        sn.Model(weighed, **{option: ["litter"]})
+    assert sn.Model(weighed, **{option: "litter"}).individuals.levels == ("1.0", "2.0")
+
+
+@pytest.mark.parametrize("name", ["D", "sigma", "a0"])
+def test_metres_and_areas_have_no_logit_link(name):
+    with pytest.raises(sn.ModelError, match=f"logit link of {name} would keep it between 0 and 1"):
+        sn.Model(survey_of([0, 0, 1], [3, 4, 4]), links={name: "logit"}, **{name: "~ 1"})
+
+
+def test_shapes_that_are_no_functions_are_refused():
+    for shape in (3, lambda d: d):
+        with pytest.raises(sn.ModelError, match="must be a function of distance, sigma"):
+            sn.user_detection_function("mine", shape)
+    with pytest.raises(sn.ModelError, match="choose another name"):
+        sn.user_detection_function("half_normal", lambda d, sigma: np.exp(-d / sigma))
+
+
+def test_latent_classes_must_differ():
+    survey = survey_of([0, 0, 1], [3, 4, 4])
+    with pytest.raises(sn.ModelError, match="classes that are alike cannot be told apart"):
+        sn.Model(survey, classes=2)
+    assert sn.Model(survey, classes=2, fixed={"pmix": 0.4}).n_coefficients == 3

@@ -255,3 +255,19 @@ def test_pseudonyms_differ_by_kind_and_key():
         "trap", "animal"
     )
     assert pseudonym("Leo", "animal", KEY) != pseudonym("Leo", "animal", KEY + "!")
+
+
+def test_russian_columns_that_tell_a_place_are_left_out():
+    telling = [
+        "Широта",
+        "долгота",
+        "Урочище",
+        "кордон",
+        "Название участка",
+        "номер_камеры",
+        "GPS-точка",
+    ]
+    harmless = ["Местообитание", "рельеф", "высота", "порода", "пол", "склон"]
+    frame = pd.DataFrame({name: [1.5, 2.5] for name in telling + harmless})
+    assert telling_columns(frame) == telling
+    assert telling_columns(frame, keep=["кордон"]) == [n for n in telling if n != "кордон"]

@@ -439,8 +439,10 @@ def test_negative_density_of_a_model_is_refused(survey):
 
 
 def test_impossible_detection_of_a_model_is_refused(survey):
-    with pytest.raises(sn.ModelError, match=r"sigma must be a number above 0; got nan\."):
+    with pytest.raises(sn.ModelError, match=r"sigma:Intercept is not a number \(NaN\)"):
         simulate_survey(survey, [1.0, -2.0, np.nan], seed=SEED)
+    with pytest.raises(sn.ModelError, match=r"sigma must be a number above 0; got inf\."):
+        simulate_survey(survey, [1.0, -2.0, np.inf], seed=SEED)
 
 
 # --- learned responses of traps ------------------------------------------------------------------
@@ -494,6 +496,6 @@ def test_two_learned_responses_at_once_are_not_simulated():
     model = sn.Model(survey, lambda0="~ trap_detected_before + detected_before")
     with pytest.raises(sn.ModelError, match="only one learned response at a time"):
         simulate_survey(model, np.zeros(model.n_coefficients), seed=1)
-    model = sn.Model(survey, lambda0="~ trap_detected_before", classes=2)
+    model = sn.Model(survey, lambda0="~ trap_detected_before", classes=2, sigma="~ latent_class")
     with pytest.raises(sn.ModelError, match="without classes, groups and esa only"):
         simulate_survey(model, np.zeros(model.n_coefficients), seed=1)

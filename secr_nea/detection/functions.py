@@ -215,6 +215,8 @@ def user_detection_function(
     array([0.01   , 0.00509])
     """
     names = tuple(parameters)
+    if name in DETECTION_FUNCTIONS:
+        raise ModelError(f"{name!r} is a detection function of the library; choose another name.")
     if not names or names[0] != "sigma" or len(names) > 2 or len(set(names)) < len(names):
         raise ModelError(
             f"parameters must be 'sigma' and at most one more; got {', '.join(names) or 'none'}."
@@ -239,9 +241,14 @@ def user_detection_function(
         return _numerical_slopes(log_value, d2, values)
 
     made = Shape(names, f"user function {name}", log_value, log_slopes, reach, start)
-    made.log_value(
-        np.linspace(0.0, 1e8, 50)[None, :], *(np.full((1, 1), start or 1.0) for _ in names)
-    )
+    try:
+        made.log_value(
+            np.linspace(0.0, 1e8, 50)[None, :], *(np.full((1, 1), start or 1.0) for _ in names)
+        )
+    except TypeError as error:
+        raise ModelError(
+            f"shape must be a function of distance, {', '.join(names)}: {error}."
+        ) from None
     return DetectionFunction(name, "", made, hazard)
 
 

@@ -122,6 +122,8 @@ def class_ratio(estimate: Estimate, of: str, to: str, *, level: float = 0.95) ->
     unknown = [name for name in (of, to) if name not in levels]
     if unknown:
         raise ModelError(f"There is no class {unknown[0]!r}; there are {', '.join(levels)}.")
+    if of == to:
+        raise ModelError(f"A ratio needs two classes; got {of!r} twice.")
     rows = {}
     for b, survey in enumerate(estimate.model.surveys):
         share, gradient = _proportion_gradient(estimate, b)

@@ -16,8 +16,10 @@ from secr_nea.estimate import Estimate, z_value
 from secr_nea.frames import density_frame, survey_frame
 from secr_nea.location_effects import is_location_word
 from secr_nea.parameters import UNITS, Parameter
+from secr_nea.responses import ANIMAL_RESPONSES, TRAP_RESPONSES
 
 _MOST_ROWS = 24
+RESPONSES = (*ANIMAL_RESPONSES, *TRAP_RESPONSES)
 
 
 def predict(
@@ -32,7 +34,7 @@ def predict(
     Parameters
     ----------
     estimate : Estimate
-    newdata : DataFrame or mapping of name to values, n_rows rows, optional
+    newdata : DataFrame or mapping of name to values or to one value, n_rows rows, optional
         The covariates of the formulas, on the scale on which they were fitted; without it the
         parameters are given at reference values, as by `real_parameters`.
     parameters : list of str, optional
@@ -53,19 +55,19 @@ def predict(
         If a covariate is missing or has a level that the model has not seen.
     """
     known = estimate.model.parameters
+    unknown = [name for name in parameters or () if name not in known]
+    if unknown:
+        raise ModelError(f"The model has no {', '.join(unknown)}; it has {', '.join(known)}.")
     if newdata is None:
         table = real_parameters(estimate, level=level)
         return table if parameters is None else table[table["parameter"].isin(parameters)]
-    newdata = pd.DataFrame(newdata)
+    newdata = as_rows(newdata)
     if parameters is None:
         parameters = [
             name
             for name, parameter in known.items()
             if parameter.design is None or set(parameter.design.variables) <= set(newdata.columns)
         ]
-    unknown = [name for name in parameters if name not in known]
-    if unknown:
-        raise ModelError(f"The model has no {', '.join(unknown)}; it has {', '.join(known)}.")
     if not parameters:
         needed = {v for p in known.values() if p.design is not None for v in p.design.variables}
         raise FormulaError(
@@ -82,6 +84,33 @@ def predict(
         table.insert(0, "row", np.arange(len(table)))
         tables.append(table)
     return pd.concat(tables, ignore_index=True)
+
+
+def as_rows(newdata: pd.DataFrame | Mapping[str, Any]) -> pd.DataFrame:
+    """New values of covariates as a table; single values are one row.
+
+    Parameters
+    ----------
+    newdata : DataFrame or mapping of name to values or to one value
+
+    Raises
+    ------
+    FormulaError
+        If no table can be made of them, or a learned response is neither 0 nor 1.
+    """
+    try:
+        single = isinstance(newdata, Mapping) and all(np.ndim(v) == 0 for v in newdata.values())
+        table = pd.DataFrame(newdata, index=[0] if single else None)
+    except (TypeError, ValueError) as error:
+        raise FormulaError(
+            f"newdata must be a table, or a mapping of covariates to values of one length: {error}"
+        ) from None
+    for name in set(table) & set(RESPONSES):
+        if not table[name].isin([0, 1]).all():
+            raise FormulaError(
+                f"{name} is 0 (not detected before) or 1 (detected); got {table[name].tolist()}."
+            )
+    return table
 
 
 def _natural(
@@ -134,6 +163,8 @@ def unit_of(estimate: Estimate, parameter: Parameter) -> str:
 
 def real_parameters(estimate: Estimate, *, level: float = 0.95) -> pd.DataFrame:
     """Real parameters at reference values: numbers at their mean, each level of a factor.
+
+    A learned response is shown as 0 (not yet detected) and 1.
 
     Parameters
     ----------
@@ -189,6 +220,8 @@ def reference_grid(estimate: Estimate, parameter: Parameter) -> pd.DataFrame:
         for name, column in frame.items()
         if isinstance(column.dtype, pd.CategoricalDtype)
     }
+    # No animal is half detected before: a learned response is shown without and with it.
+    factors |= {name: sorted(frame[name].unique()) for name in frame if name in RESPONSES}
     numbers = {name: float(column.mean()) for name, column in frame.items() if name not in factors}
     n_combinations = int(np.prod([len(levels) for levels in factors.values()], initial=1))
     if n_combinations <= _MOST_ROWS:
@@ -202,7 +235,7 @@ def reference_grid(estimate: Estimate, parameter: Parameter) -> pd.DataFrame:
         combinations = list(dict.fromkeys(tuple(row.values()) for row in changed))
     rows = [dict(zip(factors, c, strict=True)) | numbers for c in combinations]
     grid = pd.DataFrame(rows, index=range(len(rows)))
-    for name in factors:
+    for name in factors.keys() - set(RESPONSES):
         grid[name] = pd.Categorical(grid[name], categories=frame[name].cat.categories)
     return grid[[name for name in frame.columns]]
 

@@ -16,7 +16,7 @@ from secr_nea.estimate import Estimate, z_value
 from secr_nea.inference.derived import derived_of_population
 from secr_nea.inference.detectability import survey_index
 from secr_nea.inference.intervals import delta_variance
-from secr_nea.inference.prediction import reference_grid, unit_of
+from secr_nea.inference.prediction import as_rows, reference_grid, unit_of
 from secr_nea.inference.regions import WHOLE, region_points
 from secr_nea.likelihood import likelihood_of
 from secr_nea.likelihood.points import expected_detected
@@ -148,7 +148,7 @@ def _parameter(
 ) -> list[Quantity]:
     if parameter.fixed is not None or parameter.design is None:
         raise ModelError(f"{parameter.name} is {parameter.text}, so that it has no interval.")
-    grid = reference_grid(estimate, parameter) if newdata is None else pd.DataFrame(newdata)
+    grid = reference_grid(estimate, parameter) if newdata is None else as_rows(newdata)
     used = [name for name in parameter.design.variables if name in grid]
     grid = grid.reset_index(drop=True)
     found = []

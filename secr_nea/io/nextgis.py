@@ -146,7 +146,8 @@ def _features(path: PathLike, layer: str | None) -> tuple[pd.DataFrame, Any, Any
         kinds = {"Point"}
     if kinds != {"Point"}:
         raise DataError(
-            f"{Path(path).name}: visits must be points; it has {_checks.listed(kinds)}."
+            f"{Path(path).name}: visits must be points; it has {_checks.listed(kinds)}. "
+            "Transects and searched areas are read by read_searches."
         )
     table = pd.DataFrame(frame.drop(columns=frame.geometry.name))
     table.index = pd.RangeIndex(1, len(table) + 1, name=_columns.ROW)

@@ -121,6 +121,8 @@ def _vertices(traps: TrapArray, k: int) -> np.ndarray:
     shape = traps.searches[k]
     if shape is None:
         return traps.xy[k : k + 1]
+    if shape.geom_type.startswith("Multi") and len(shape.geoms) == 1:
+        shape = shape.geoms[0]  # as GeoPackages hold every line and polygon
     if shape.geom_type not in ("Polygon", "LineString") or len(getattr(shape, "interiors", [])):
         raise DataError(
             f"Search {traps.ids[k]!r} has holes or several parts, which R's text files cannot "

@@ -74,6 +74,8 @@ def read_cells(
     """
     if isinstance(source, pd.DataFrame):
         frame = source.copy()
+        if row_names and frame.index.map(lambda name: isinstance(name, str)).all() and len(frame):
+            frame.insert(0, "row names", frame.index)
         frame.index = pd.Index(row_numbers(frame), name=ROW)
         _check_header([str(name) for name in frame.columns], "The DataFrame", what)
         return frame

@@ -21,6 +21,7 @@ COMMON = {
     "trap_id": TRAP,
 }
 _PLACES, _SEEN = ROLES["traps"], ROLES["detections"]
+CAMERA = {plain(word) for word in _PLACES["camera"].split()}
 SYNONYMS: dict[str, dict[str, str]] = {
     "traps": COMMON
     | {"x": _PLACES["x"], "y": _PLACES["y"], "utm_zone": _PLACES["zone"]}
@@ -124,10 +125,14 @@ def mapping_of(columns: list[str], table: str) -> ColumnMapping:
         exact = [column for column in columns if column == name]
         keys = {plain(word) for word in (name, *words.split())}
         like = exact or [column for column in columns if plain(column) in keys]
+        if len(like) > 1 and name == "trap_id":
+            # a station with a column for its cameras
+            like = [column for column in like if plain(column) not in CAMERA] or like
         if len(like) > 1:
             raise DataError(
                 f"The {table} table has {_checks.listed(map(repr, like))}, any of which may be "
-                f"{name}. Say which: columns={{{name!r}: {like[0]!r}}}."
+                f"{name}. Say which: columns={{{name!r}: {like[0]!r}, ...}}, with all columns "
+                f"that are needed; read_field_tables takes columns={{{table!r}: {{...}}}}."
             )
         if like:
             found[name] = like[0]

@@ -11,13 +11,20 @@ from secr_nea import _checks
 from secr_nea.quality.cells import is_empty, text_of
 from secr_nea.quality.findings import Finding
 from secr_nea.quality.kinds import found
-from secr_nea.quality.names import is_placeholder, one_letter_apart, sex_of, spelling_groups
+from secr_nea.quality.names import (
+    is_placeholder,
+    one_letter_apart,
+    sex_of,
+    spelling_groups,
+    spelling_key,
+)
 from secr_nea.quality.operation_rows import days_of
 from secr_nea.quality.raw_tables import RawTables
 
 TABLE = "detections"
 MOST_ALIKE = 3
 """More findings alike than this in one survey are told as one."""
+_LIST = re.compile(r"[,;/+&]|\s(?:и|and)\s")
 _DEAD = re.compile(r"dead|died|killed|poach|removed|мертв|мёртв|погиб|убит", re.IGNORECASE)
 
 
@@ -41,6 +48,7 @@ def check_ids(tables: RawTables) -> Iterator[Finding]:
         yield found("animal-id-missing", TABLE, rows[blank],
                     f"No animal in {_checks.rows_listed(rows[blank])}.")  # fmt: skip
     yield from _placeholders(tables)
+    yield from _several(tables)
     real = [name for name in dict.fromkeys(names) if name and not is_placeholder(name)]
     yield from _spellings(tables, TABLE, "animal_id", real)
 
@@ -62,7 +70,7 @@ def _trap_ids(tables: RawTables) -> Iterator[Finding]:
         yield found("trap-id-missing", "traps", rows[blank],
                     f"No trap id in {_checks.rows_listed(rows[blank])}.")  # fmt: skip
     for survey in dict.fromkeys(session.tolist()):
-        mine = (session == survey) & ~blank
+        mine = (session == survey) & ~blank & ~tables.paired()
         own, number = np.unique(names[mine].astype(str), return_counts=True)
         twice = [str(name) for name in own[number > 1]]
         # a pair of cameras at every station is one matter, not one for each station
@@ -86,6 +94,18 @@ def _placeholders(tables: RawTables) -> Iterator[Finding]:
             where = rows[names == name]
             yield found("placeholder-id", TABLE, where,
                         f"Animal {name!r} in {_checks.rows_listed(where)}.")  # fmt: skip
+
+
+def _several(tables: RawTables) -> Iterator[Finding]:
+    """Cells with a list of animals, of which one at least has rows of its own."""
+    rows, names = tables.rows(TABLE), tables.text(TABLE, "animal_id")
+    alone = {spelling_key(name) for name in names if name and len(_LIST.split(name)) == 1}
+    for name in dict.fromkeys(names.tolist()):
+        parts = [part.strip() for part in _LIST.split(name)]
+        if len(parts) > 1 and all(parts) and any(spelling_key(part) in alone for part in parts):
+            where = rows[names == name]
+            yield found("several-animals-in-one-row", TABLE, where,
+                        f"{name!r} in {_checks.rows_listed(where)}.")  # fmt: skip
 
 
 def _spellings(tables: RawTables, table: str, role: str, names: list[str]) -> Iterator[Finding]:

@@ -51,6 +51,7 @@ def trap_array(
         Coordinates that are doubtful, and whatever :class:`TrapArray` refuses.
     """
     mine = rows_of_survey(tables, "traps", survey)
+    mine = mine[~tables.paired()[mine]]
     where = trap_positions(tables)
     rows = tables.rows("traps")[mine]
     lost = rows[~where.usable[mine]]

@@ -35,7 +35,8 @@ END = (
 SESSION = "session survey session_name survey_name session_id survey_id сессия"
 NOTE = (
     "note notes comment comments remark remarks status condition functionality примечание "
-    "примечания комментарий комментарии состояние"
+    "примечания комментарий комментарии состояние неисправность неисправности поломка поломки "
+    "отказ сбой сбои failure failures problem problems malfunction"
 )
 EFFORT = (
     "effort effort_days usage trap_days camera_days trap_nights camera_nights days_active "

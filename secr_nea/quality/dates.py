@@ -243,6 +243,36 @@ def read_dates(cells: Sequence[object], order: str) -> DateColumn:
     return DateColumn(when, bad, other_order, has_time, tuple(forms), offset)
 
 
+def of_another_hand(cells: Sequence[object], order: str) -> BoolArray:
+    """Dates that exist in both orders, but are written with the sign of those of the other order.
+
+    Beside ``13.04.2024`` and ``04/25/2024`` the cell ``05/03/2024`` is rather 3 May.
+
+    Parameters
+    ----------
+    cells : sequence
+    order : {"dmy", "mdy"}
+        Of the table.
+
+    Returns
+    -------
+    bool array, shape (n,)
+    """
+    told = [order_told_by(cell) for cell in cells]
+    signs = [_sign(cell) if how else "" for cell, how in zip(cells, told, strict=True)]
+    own = {sign for sign, how in zip(signs, told, strict=True) if how == order}
+    other = {
+        sign for sign, how in zip(signs, told, strict=True) if how not in ("", "either", order)
+    }
+    marked = [how == "either" and s in other - own for s, how in zip(signs, told, strict=True)]
+    return np.array(marked, dtype=bool)
+
+
+def _sign(cell: object) -> str:
+    found = re.match(r"\s*\d+(\D)", str(cell))
+    return found[1] if found else ""
+
+
 def _year_day_month(cell: object) -> ReadDate | None:
     found = _ISO.fullmatch(str(cell).strip())
     return None if found is None else _built(found["year"], found["b"], found["a"], found, "iso")

@@ -15,7 +15,12 @@ from secr_nea.quality.dates import DateColumn
 from secr_nea.quality.findings import Finding
 from secr_nea.quality.kinds import found
 from secr_nea.quality.names import same_id_hint
-from secr_nea.quality.operation_checks import date_text, effort_of_rows, unreadable_dates
+from secr_nea.quality.operation_checks import (
+    date_text,
+    dates_of_another_hand,
+    effort_of_rows,
+    unreadable_dates,
+)
 from secr_nea.quality.operation_rows import days_of, days_outside, periods
 from secr_nea.quality.raw_tables import RawTables
 
@@ -112,11 +117,13 @@ def _dates(tables: RawTables) -> Iterator[Finding]:
     away, _ = days_outside(tables, known, dates.when)
     if known.empty:
         yield from _swapped(tables, dates, dates.other_order)
+        yield from dates_of_another_hand(tables, TABLE, "date", dates, dates.other_order)
         return
     other = days_outside(tables, known, dates.swapped())[1]
     outside = np.isfinite(away) & (away != 0.0)
     swapped: BoolArray = (outside & other) | dates.other_order
     yield from _swapped(tables, dates, swapped)
+    yield from dates_of_another_hand(tables, TABLE, "date", dates, swapped)
     lost = np.flatnonzero(outside & ~swapped)
     if lost.size:
         traps = tables.text(TABLE, "trap_id")

@@ -60,7 +60,8 @@ KINDS: dict[str, Kind] = {
         "Fill in the date from the photo, or drop the row.",
     ),
     "date-far-from-others": Kind(
-        "A camera's dates lie more than a year from those of the other cameras.",
+        "A camera's dates lie more than a year from those of the other cameras, or three years "
+        "from each other.",
         "warning",
         "A wrong digit in the year makes a camera operate in another survey.",
         "Check the year.",
@@ -171,6 +172,12 @@ KINDS: dict[str, Kind] = {
         f"A word for 'we do not know' is no animal. {_NEW_ANIMAL}",
         "Drop these rows (Ledger.drop_rows), or give each animal its own id.",
     ),
+    "several-animals-in-one-row": Kind(
+        "A row names several animals.",
+        "error",
+        f"A pair in one cell is read as one name. {_NEW_ANIMAL}",
+        "Write one row for each animal.",
+    ),
     "near-duplicate-animal-id": Kind(
         "Two animal ids are spellings of each other, or one letter apart (a warning).",
         "error",
@@ -193,7 +200,9 @@ KINDS: dict[str, Kind] = {
         "A trap stands in several rows of its survey.",
         "error",
         "It is not clear which row holds: the place and the effort of the trap are ambiguous.",
-        "Keep one row per trap. Several periods of operation belong into the operation table.",
+        "Keep one row per trap. Several periods of operation belong into the operation table. Two "
+        "cameras of a station may have a row each when a column camera tells them apart, the place "
+        "and the covariates are the same, and start and end stand in place of effort.",
     ),
     # --- sessions
     "session-missing": Kind(
@@ -317,6 +326,14 @@ KINDS: dict[str, Kind] = {
         "note",
         "The note says that the camera was lost or failed, but it counts as working all the time.",
         "Use the last photo or check as its end.",
+    ),
+    "failure-not-in-effort": Kind(
+        "A note tells of a failure, and the camera counts about as long as the others.",
+        "warning",
+        "Words in a note change no effort. Days on which a camera could not photograph are counted "
+        "as days without animals, and density comes out too low.",
+        "Write the failure as dates in the columns Problem1_from and Problem1_to, or give the "
+        "camera one row for each period in the operation table.",
     ),
     # --- detections
     "unknown-trap": Kind(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -382,6 +383,8 @@ class Ledger:
         DataError
             No such file, or no ledger in it.
         """
+        if not isinstance(path, str | os.PathLike):
+            raise DataError(f"A ledger is a Ledger or its file; got {type(path).__name__}.")
         source = Path(path)
         if not source.is_file():
             raise DataError(f"There is no ledger {str(path)!r} (looked from {str(Path.cwd())!r}).")

@@ -11,7 +11,7 @@ import numpy as np
 from secr_nea import _checks
 from secr_nea._typing import BoolArray, FloatArray
 from secr_nea.quality.cells import numbers_of
-from secr_nea.quality.dates import DateColumn
+from secr_nea.quality.dates import DateColumn, of_another_hand
 from secr_nea.quality.findings import Finding
 from secr_nea.quality.kinds import found
 from secr_nea.quality.names import same_id_hint
@@ -32,9 +32,15 @@ FAR_DAYS = 400
 
 _FAILED = re.compile(
     r"lost|stolen|theft|missing|broken|fail|malfunction|damag|destroy|not work|dead|flat|full|"
-    r"утер|украд|слом|неисправ|не работ|пропа",
+    r"утер|утрач|украд|слом|полом|неисправ|не\s*работ|пропа|сбой|отказ|сел[аи]?\b|разря|полна|"
+    r"заполн|переполн|поврежд|уничтож",
     re.IGNORECASE,
 )
+_LOST = re.compile(r"lost|stolen|theft|утер|утрач|украд|пропа", re.IGNORECASE)
+LONGEST_DAYS = 3 * 365
+"""No camera works longer within one survey; a wrong digit in the year makes it so."""
+MOST_OF_TYPICAL = 0.75
+"""A camera that failed and still counts for this share of what others do was hardly shortened."""
 
 
 def date_text(day: np.datetime64) -> str:
@@ -62,6 +68,7 @@ def check_operation(tables: RawTables) -> Iterator[Finding]:
     yield from _effort_columns(tables)
     yield from _effort_values(tables)
     yield from _short_lived(tables)
+    yield from _failed(tables)
 
 
 def _period_dates(tables: RawTables, name: str) -> Iterator[Finding]:
@@ -85,6 +92,8 @@ def _period_dates(tables: RawTables, name: str) -> Iterator[Finding]:
         if (start.other_order | end.other_order)[swapped].all():
             seen = f"Dates that exist only with day and month the other way round: {told}."
         yield found("day-month-swapped", name, rows[swapped], seen)
+    for role, dates in (("start", start), ("end", end)):
+        yield from dates_of_another_hand(tables, name, role, dates, swapped)
     backward = (span_days(start, end) < 0) & ~swapped
     if backward.any():
         told = _checks.listed(
@@ -124,11 +133,49 @@ def unreadable_dates(
         yield found("date-not-understood", name, rows[where], f"{column}: {told}.")
 
 
+def dates_of_another_hand(
+    tables: RawTables, name: str, role: str, dates: DateColumn, known: BoolArray
+) -> Iterator[Finding]:
+    """Finding about dates that are written like those of the other order, and exist in both.
+
+    Parameters
+    ----------
+    tables : RawTables
+    name, role : str
+    dates : DateColumn
+    known : bool array, shape (n_rows,)
+        Rows that are told as exchanged already.
+
+    Yields
+    ------
+    Finding
+    """
+    cells = tables.cells(name, role)
+    doubted: BoolArray = of_another_hand(list(cells), tables.orders[name]) & ~known
+    if doubted.any():
+        rows, other = tables.rows(name), dates.swapped()
+        told = _checks.listed(
+            f"row {rows[i]}: {str(cells[i]).strip()!r}, read as {date_text(dates.when[i])}, may be "
+            f"{date_text(other[i])}"
+            for i in np.flatnonzero(doubted)
+        )
+        seen = f"Written like dates that exist only with day and month the other way round: {told}."
+        yield found("day-month-swapped", name, rows[doubted], seen, severity="warning")
+
+
 def _far_dates(
     tables: RawTables, name: str, start: DateColumn, end: DateColumn, known: BoolArray
 ) -> Iterator[Finding]:
     """Dates in another year than nearly all others of their survey."""
     rows, session = tables.rows(name), tables.session(name)
+    endless: BoolArray = ~known & (span_days(start, end) > LONGEST_DAYS)
+    if endless.any():
+        told = _checks.listed(
+            f"row {rows[i]} ({_period(start, end, i)})" for i in np.flatnonzero(endless)
+        )
+        yield found("date-far-from-others", name, rows[endless],
+                    f"A period of more than three years: {told}.")  # fmt: skip
+    known = known | endless
     for survey in dict.fromkeys(session.tolist()):
         mine = (session == survey) & ~known & ~np.isnat(start.when) & ~np.isnat(end.when)
         if mine.sum() < 4:
@@ -351,9 +398,7 @@ def _days_worked(tables: RawTables) -> FloatArray | None:
 
 def _lost(tables: RawTables, days: FloatArray, typical: float) -> Iterator[Finding]:
     rows, notes = tables.rows("traps"), tables.text("traps", "note")
-    lost = np.array(
-        [bool(re.search(r"lost|stolen|theft|утер|украд|пропа", n, re.I)) for n in notes]
-    )
+    lost = np.array([bool(_LOST.search(note)) for note in notes], dtype=bool)
     if not lost.any() or lost.all():
         return
     with np.errstate(invalid="ignore"):
@@ -364,3 +409,29 @@ def _lost(tables: RawTables, days: FloatArray, typical: float) -> Iterator[Findi
         )
         yield found("lost-camera-with-full-effort", "traps", rows[full],
                     f"Noted as lost, but worked as long as any other: {told}.")  # fmt: skip
+
+
+def _failed(tables: RawTables) -> Iterator[Finding]:
+    """Rows whose note tells of a failure that their days of work know nothing of."""
+    name = period_table(tables) or "traps"
+    if tables.problem_columns(name):
+        return
+    rows, stations = tables.rows(name), tables.text(name, "trap_id")
+    notes = tables.text(name, "status" if name == "operation" else "note")
+    failed = np.array([bool(_FAILED.search(n)) and not _LOST.search(n) for n in notes], dtype=bool)
+    if name == "operation":  # of several periods the others are the failure
+        keys = list(zip(stations, tables.text(name, "camera"), strict=True))
+        failed &= np.array([keys.count(key) == 1 for key in keys], dtype=bool)
+    days = effort_of_rows(tables) if name == "traps" else None
+    if days is None:
+        days = duration_days(periods(tables))
+    if not failed.any() or not (days > 0).any():
+        return
+    with np.errstate(invalid="ignore"):
+        full = failed & (days >= MOST_OF_TYPICAL * float(np.median(days[days > 0])))
+    if full.any():
+        told = _checks.listed(
+            f"row {rows[i]} ({notes[i]}, {days[i]:g} days)" for i in np.flatnonzero(full)
+        )
+        seen = f"Noted as failed, but counted about as long as the others: {told}."
+        yield found("failure-not-in-effort", name, rows[full], seen)

@@ -104,8 +104,14 @@ def swapped_rows(xy: FloatArray) -> BoolArray:
 
 
 def looks_exchanged(xy: FloatArray) -> bool:
-    """Tell whether the whole x column holds UTM northings and the whole y column eastings."""
+    """Tell whether the whole x column holds northings and the whole y column eastings.
+
+    Russian maps call the northing x. Eastings that begin with the number of a zone are told from
+    Web Mercator above 10,000 km, where its latitudes are arctic.
+    """
     x, y = xy.T
+    if (y > 1.0e7).all() and gauss_zone(xy[:, ::-1]) is not None:
+        return True
     return bool((x > 1.1e6).all() and (x < 9.4e6).all() and (y > 1.0e5).all() and (y < 9.0e5).all())
 
 
@@ -120,6 +126,18 @@ def looks_mercator(xy: FloatArray) -> bool:
         return False
     corners = [mercator_place(float(x[i]), float(y[i])) for i in (x.argmin(), x.argmax())]
     return all(20.0 <= lon <= 180.0 and 10.0 <= lat <= 75.0 for lon, lat in corners)
+
+
+def gauss_zone(xy: FloatArray) -> int | None:
+    """Zone of Gauss-Krueger coordinates whose x begins with it (15,604,000), if they may be such.
+
+    Zones 4 to 32 cover Russia and Mongolia; EPSG:28400 and the zone is Pulkovo 1942.
+    """
+    x, y = xy.T
+    zones = np.unique(np.floor(x / 1e6))
+    inside = (x % 1e6 > 1.0e5) & (x % 1e6 < 9.0e5) & (y > 3.8e6) & (y < 8.5e6)
+    one = len(zones) == 1 and 4 <= zones[0] <= 32 and bool(inside.all())
+    return int(zones[0]) if one else None
 
 
 @dataclass(frozen=True)

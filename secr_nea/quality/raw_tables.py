@@ -26,6 +26,8 @@ TABLES = ("traps", "operation", "detections")
 ONE_SURVEY = "survey"
 """Name of the survey where no table has a session column."""
 
+PLACE = ("x", "y", "lat", "lon", "zone")
+"""Roles of the columns that say where a trap stands."""
 _NUMBERED_EFFORT = re.compile(r"(?:effort|usage|occ(?:asion)?|so)[ _.-]*(\d+)", re.IGNORECASE)
 _PROBLEM = re.compile(r"problem[ _.-]*(\d*)[ _.-]*(from|to|start|end)", re.IGNORECASE)
 
@@ -131,6 +133,33 @@ class RawTables:
                 end = "from" if found[2].casefold() in ("from", "start") else "to"
                 pairs.setdefault(found[1], {})[end] = str(column)
         return [(pair["from"], pair["to"]) for _, pair in sorted(pairs.items()) if len(pair) == 2]
+
+    def paired(self) -> BoolArray:
+        """Rows of the traps table that repeat a station for its next camera.
+
+        The cameras have different names; place, covariates and survey are the same, and no effort
+        is stated, so that it follows from the periods of all cameras.
+        """
+        frame = self.raw["traps"]
+        repeats = np.zeros(len(frame), dtype=bool)
+        if not (self.has("traps", "camera") and self.has("traps", "trap_id")):
+            return repeats
+        if self.effort_columns:
+            return repeats
+        places = [self.columns["traps"][r] for r in PLACE if self.has("traps", r)]
+        same = list(
+            zip(*(map(text_of, frame[c]) for c in (*places, *self.covariates())), strict=True)
+        )
+        stations: dict[tuple[str, str], list[int]] = {}
+        keys = zip(self.session("traps"), self.text("traps", "trap_id"), strict=True)
+        for i, key in enumerate(keys):
+            stations.setdefault(key, []).append(i)
+        camera = self.text("traps", "camera")
+        for group in stations.values():
+            names = {camera[i] for i in group} - {""}
+            if len(names) == len(group) and len({same[i] for i in group}) == 1:
+                repeats[group[1:]] = True
+        return repeats
 
     def covariates(self) -> list[str]:
         """Columns of the traps table that play no role: what may explain detection."""

@@ -286,6 +286,12 @@ def _system(tables: RawTables, xy: FloatArray, usable: BoolArray) -> list[Findin
             f"{np.median(places_used[:, 1]):,.0f}. {words} Web Mercator (EPSG:3857), near "
             f"longitude {lon:.1f}, latitude {lat:.1f}; areas are inflated {inflation:.2f} times."
         )
+        zone = None if mercator else places.gauss_zone(places_used)
+        if zone is not None:
+            seen += (
+                f" Or they are Gauss-Krueger coordinates (Pulkovo 1942) of zone {zone}, between "
+                f"longitude {6 * zone - 6} and {6 * zone}: then say crs='EPSG:{28400 + zone}'."
+            )
         return [found("web-mercator", "traps", rows[usable], seen)]
     if crs is not None:
         try:

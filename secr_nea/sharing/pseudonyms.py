@@ -14,8 +14,11 @@ from secr_nea.sharing.motion import digest
 _PLACES = re.compile(
     r"x|y|z|e|n|lat\w*|lon\w*|easting\w*|northing\w*|utm\w*|(x|y)_?(coord\w*|utm|m)|coord\w*|"
     r"\w*zone|grid\w*|geom\w*|wkt|location\w*|locality|place\w*|site\w*|station\w*|camera\w*|name\w*|"
-    r"trap\w*|village\w*|note\w*|comment\w*|remark\w*|description|address|observer\w*|photo\w*|"
-    r"file\w*",
+    r"trap\w*|village\w*|note\w*|comment\w*|remark\w*|description|address|photo\w*|"
+    r"file\w*|gps\w*|district\w*|observer\w*|"
+    r"х|у|(\w*_)?(широт|долгот|координат|мест[оа](?!обит)|местност|урочищ|кордон|участ|лесничеств|район|зон|"
+    r"стоянк|станци|камер|фотоловуш|ловуш|точк|назван|имя|имен|сел[оа]|посел|деревн|примечан|коммент|"
+    r"описан|адрес|наблюдател|инспектор|автор|фио|фото|файл)\w*",
     re.IGNORECASE,
 )
 """Names of columns that tell a place or a person."""
@@ -82,7 +85,7 @@ def telling_columns(frame: pd.DataFrame, keep: Sequence[str] = ()) -> list[str]:
         is_text = _checks.is_categorical(known) and not pd.api.types.is_bool_dtype(known)
         of_its_own = is_text and known.nunique() > max(6, 0.5 * len(known))
         if (
-            _PLACES.fullmatch(str(name).strip().replace(" ", "_")) or of_its_own
+            _PLACES.fullmatch(re.sub(r"\W+", "_", str(name).strip()).strip("_")) or of_its_own
         ) and name not in keep:
             found.append(str(name))
     return found
