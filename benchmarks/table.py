@@ -46,10 +46,12 @@ doubtful. All surveys are simulated and seeded (`benchmarks/problems.py`).
 
 def heading(title, text, *columns):
     """A section with the head of its table."""
-    rule = "|".join("---" if name in ("problem", "what", "kernel", "graph") else "---:" for name in columns)
+    rule = "|".join("---" if name in WORDS else "---:" for name in columns)
     return f"\n## {title}\n\n{text}\n\n| {' | '.join(columns)} |\n|{rule}|"
 
 
+WORDS = ("problem", "what", "kernel", "graph")
+"""Columns that hold no numbers."""
 PROBLEM = ("problem", "cameras", "mask points", "animals", "what")
 BY_WAY = ("problem", "numpy", "1 thread", "2 threads", "numpy / 1 thread", "1 / 2 threads")
 

@@ -11,8 +11,8 @@ from secr_nea._numba import PIECES, get_threads, run_tasks
 from secr_nea._typing import FloatArray
 from secr_nea.likelihood.separable import Situation
 
-# Least nanoseconds of work that threads share. On two cores, to cut the work takes about 40,000, and
-# what goes to the second thread comes 100,000 later than half of it would: waking, calls, balance.
+# Least nanoseconds of work that threads share. On two cores, to cut the work takes about 40,000,
+# and all is ready 100,000 later than half of the work would be: waking, calls, balance.
 _THREAD_NANOSECONDS = 500_000.0
 
 Piece = tuple[int, Situation, int, int]
