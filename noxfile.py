@@ -76,7 +76,10 @@ def bench(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def bench_guard(session: nox.Session) -> None:
-    """Fail when a ratio to plain NumPy has dropped below its committed floor by more than noise."""
+    """Fail when a ratio to plain NumPy has dropped below its committed floor by more than noise.
+
+    Under five minutes on two cores, with the installation and the first compilation of the kernels.
+    """
     install(session, "bench")
     session.run("python", "benchmarks/guard.py", *session.posargs)
 

@@ -9,13 +9,11 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
 
 import numpy as np
+import shapely
 
 import secr_nea as sn
-
-REAL_GOBI = Path(__file__).parents[2] / "shared" / "realdata" / "gobi"
 
 
 @dataclass(frozen=True)
@@ -41,28 +39,26 @@ class Problem:
     def n_animals(self):
         return sum(survey.n_animals for survey in self.model.surveys)
 
+    @property
+    def n_cube(self):
+        """Numbers in arrays of animals x points x traps, of all surveys together."""
+        surveys = self.model.surveys
+        return sum(s.n_animals * s.mask.n_points * s.traps.n_traps for s in surveys)
+
     def fresh_model(self):
         """The same model without anything that was computed before."""
         return sn.Model(self.model.surveys, **self.options)
 
-    def null_model(self):
-        """Everything constant, for the same data."""
-        return sn.Model(self.model.surveys)
-
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a problem is made: layout of the surveys, formulas, truth."""
+    """How a problem is made: layout of the surveys, truth, seed, what `Model` is given."""
 
     about: str
     layout: Callable[[], list[sn.Survey]]
     truth: Mapping[str, float]
     seed: int
-    formulas: Mapping[str, str] = field(default_factory=dict)
-
-
-def model_of(surveys, formulas):
-    return sn.Model(surveys, **formulas)
+    options: Mapping[str, object] = field(default_factory=dict)
 
 
 @cache
@@ -71,83 +67,18 @@ def problem(name):
     recipe = RECIPES[name]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", sn.SecrWarning)  # no animal has been drawn yet
-        empty = model_of(recipe.layout(), recipe.formulas)
-    unknown = set(recipe.truth) - set(empty.coefficient_names)
-    assert not unknown, f"{name}: {unknown} are not coefficients of {empty.coefficient_names}"
-    truth = np.array([recipe.truth.get(key, 0.0) for key in empty.coefficient_names])
-    surveys = simulated(empty, truth, recipe.seed)
-    model = model_of(surveys, recipe.formulas)
-    return Problem(name, recipe.about, model, truth, recipe.seed, recipe.formulas)
-
-
-@cache
-def variant(name):
-    """A richer model whose data it simulates itself, on the layout of a recipe."""
-    about, layout, options, truth, seed = VARIANTS[name]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", sn.SecrWarning)
-        empty = sn.Model(layout(), **options)
-        at = np.array([truth.get(key, 0.0) for key in empty.coefficient_names])
-        surveys = sn.design.simulate_survey(empty, at, seed=seed)
-        model = sn.Model(surveys, **options)
-    return Problem(name, about, model, at, seed, options)
+        empty = sn.Model(recipe.layout(), **recipe.options)
+        unknown = set(recipe.truth) - set(empty.coefficient_names)
+        assert not unknown, f"{name}: {unknown} are not coefficients of {empty.coefficient_names}"
+        truth = np.array([recipe.truth.get(key, 0.0) for key in empty.coefficient_names])
+        model = sn.Model(simulated(empty, truth, recipe.seed), **recipe.options)
+    return Problem(name, recipe.about, model, truth, recipe.seed, recipe.options)
 
 
 def simulated(model, coefficients, seed):
-    """New animals and detections from a model without responses or classes, survey by survey."""
-    density = model.parameters["D"]
-    at_points = density.values(coefficients)[density.row_of]
-    edges = np.cumsum([survey.mask.n_points for survey in model.surveys])[:-1]
-    values = dict(
-        zip(model.detection.parameters, model.detection_values(coefficients), strict=True)
-    )
-    surveys = []
-    for b, (survey, at_mask) in enumerate(
-        zip(model.surveys, np.split(at_points, edges), strict=True)
-    ):
-        stream = np.random.SeedSequence([seed, b])
-        rows = detection_rows(model, b)
-        animals = sn.design.simulate_population(survey.mask, at_mask, seed=stream)
-        drawn = sn.design.simulate_captures(
-            animals,
-            survey.traps,
-            detection=model.detection,
-            seed=stream,
-            **{name: value[rows] for name, value in values.items()},
-        )
-        surveys.append(
-            sn.Survey(
-                drawn.captures,
-                survey.mask,
-                name=survey.name,
-                occasion_covariates=survey.occasion_covariates,
-            )
-        )
-    return tuple(surveys)
-
-
-def detection_rows(model, b):
-    """Row of the detection covariates of each trap and occasion of a survey, (n_traps, S)."""
-    traps = model.surveys[b].traps
-    (rows,) = model.detection_rows.rows[b].reshape(-1, traps.n_traps, traps.n_occasions)
-    return rows
-
-
-@cache
-def real_gobi():
-    """Three field surveys where they are present, else None; for timing only, never in a table."""
-    if not REAL_GOBI.is_dir():
-        return None
-    surveys = sn.read_surveys(
-        traps=REAL_GOBI / "traps.csv",
-        captures=REAL_GOBI / "captures.csv",
-        mask=REAL_GOBI / "mask.csv",
-        detector="count",
-        effort_column="effort_days",
-    )
-    model = sn.Model(surveys)
-    truth = np.log([0.71706, 0.0135474, 7696.3])
-    return Problem("real_gobi", "field data", model, truth, 0)
+    """New animals and detections of every survey of a model."""
+    surveys = sn.design.simulate_survey(model, coefficients, seed=seed)
+    return surveys if isinstance(surveys, tuple) else (surveys,)
 
 
 # --- layouts -------------------------------------------------------------------------------------
@@ -239,6 +170,27 @@ def two_country_block():
     return [empty_survey(traps, cells, 1000.0, covariates=covariates)]
 
 
+def terrain():
+    """8,469 cells of 500 m and 41 cameras over invented terrain, of the size of a Gobi survey."""
+    cells = grid(150, 57, 500.0)[:8469]
+    rng = np.random.default_rng(3)
+    waves = rng.uniform(0.0002, 0.0009, (6, 2)) * rng.choice([-1.0, 1.0], (6, 2))
+    rugged = np.sin(cells @ waves.T + rng.uniform(0.0, 6.0, 6)).sum(axis=1)
+    rugged = (rugged - rugged.mean()) / rugged.std()
+    low, high = cells.min(axis=0) + 9000.0, cells.max(axis=0) - 9000.0
+    traps = sn.TrapArray(rng.uniform(low, high, (41, 2)), effort=np.full((41, 1), 100.0))
+    return [empty_survey(traps, cells, 500.0, "terrain", {"rugged": rugged})]
+
+
+def searched_area():
+    """A block of 12 square searches, three visits, in 4,900 cells."""
+    corners = grid(4, 3, 9000.0) + 9000.0
+    traps = sn.TrapArray.from_searches(
+        [shapely.box(x, y, x + 6000.0, y + 6000.0) for x, y in corners], n_occasions=3
+    )
+    return [empty_survey(traps, grid(70, 70, 700.0), 700.0)]
+
+
 # --- recipes -------------------------------------------------------------------------------------
 
 
@@ -252,6 +204,7 @@ def intercepts(density, lambda0, sigma):
 
 SNOW_LEOPARD = intercepts(0.62, 0.013, 7000.0)
 TIGER = intercepts(0.6, 0.15, 5000.0)
+FEMALES = {"pmix:Intercept": 0.3, "lambda0:latent_class[T.2]": -2.0, "sigma:latent_class[T.2]": 0.7}
 
 RECIPES = {
     "tiny": Recipe("9 traps, counts, 200 points", tiny, intercepts(20.0, 0.02, 1500.0), 1),
@@ -286,62 +239,48 @@ RECIPES = {
         7,
         {"D": "~ forest + country"},
     ),
-    "two_country_occasions": Recipe(
-        "the same; D ~ forest, lambda0 ~ occasion (8 levels)",
+    "time": Recipe(
+        "the same; lambda0 ~ occasion (8 levels)",
         two_country_block,
-        {**TIGER, "D:forest": 0.3, "lambda0:occasion[T.4]": 0.3},
+        {**TIGER, "lambda0:occasion[T.4]": 0.3},
         7,
-        {"D": "~ forest", "lambda0": "~ occasion"},
+        {"lambda0": "~ occasion"},
+    ),
+    "learned": Recipe(
+        "the same; lambda0 ~ detected_before_here",
+        two_country_block,
+        {**TIGER, "lambda0:detected_before_here": 0.5},
+        7,
+        {"lambda0": "~ detected_before_here"},
+    ),
+    "mixture": Recipe(
+        "the same; two latent classes that differ in lambda0 and sigma",
+        two_country_block,
+        {**intercepts(1.5, 0.4, 4000.0), **FEMALES},
+        7,
+        {"classes": 2, "lambda0": "~ latent_class", "sigma": "~ latent_class"},
+    ),
+    "ecological": Recipe(
+        "least-cost distances, 8 neighbours, friction estimated; D ~ rugged",
+        terrain,
+        {**intercepts(0.8, 0.015, 7000.0), "D:rugged": 0.4, "noneuc:rugged": -0.4},
+        4,
+        {"D": "~ rugged", "noneuc": "~ rugged - 1", "distance": sn.LeastCost(neighbors=8)},
+    ),
+    "area_search": Recipe(
+        "12 searched squares of 36 km2, 3 visits; D ~ x",
+        searched_area,
+        {**intercepts(5.0, 2.0, 2500.0), "D:x": 0.3},
+        7,
+        {"D": "~ x"},
     ),
 }
 """Every problem by its name."""
 
-
-def searched_area():
-    """A block of 12 square searches, three visits, in 4,900 cells."""
-    import shapely
-
-    corners = grid(4, 3, 9000.0) + 9000.0
-    traps = sn.TrapArray.from_searches(
-        [shapely.box(x, y, x + 6000.0, y + 6000.0) for x, y in corners], n_occasions=3
-    )
-    return [empty_survey(traps, grid(70, 70, 700.0), 700.0)]
-
-
-FEMALES = {"pmix:Intercept": 0.3, "lambda0:latent_class[T.2]": -1.0, "sigma:latent_class[T.2]": 0.3}
-VARIANTS = {
-    "time": (
-        "160 stations, binary; lambda0 ~ occasion (8 levels)",
-        two_country_block,
-        {"lambda0": "~ occasion"},
-        {**TIGER, "lambda0:occasion[T.4]": 0.3},
-        7,
-    ),
-    "learned": (
-        "the same; lambda0 ~ detected_before_here",
-        two_country_block,
-        {"lambda0": "~ detected_before_here"},
-        {**TIGER, "lambda0:detected_before_here": 0.5},
-        7,
-    ),
-    "mixture": (
-        "the same; two latent classes that differ in lambda0 and sigma",
-        two_country_block,
-        {"classes": 2, "lambda0": "~ latent_class", "sigma": "~ latent_class"},
-        {**TIGER, **FEMALES},
-        7,
-    ),
-    "area_search": (
-        "12 searched squares of 36 km2, 3 visits, 4,900 points",
-        searched_area,
-        {"D": "~ x"},
-        {**intercepts(5.0, 2.0, 2500.0), "D:x": 0.3},
-        7,
-    ),
-}
-"""Models beyond the plain rival: about, layout, options, truth, seed."""
-
-
 NAMES = tuple(RECIPES)
-FITTED = ("tiny", "ridge", "gobi_like", "gobi_like_covariates")
-"""Problems whose rival fits in seconds."""
+GRID_NAMES = tuple(name for name in NAMES if name != "ecological")
+"""Problems for which there are kernels for grids."""
+NO_PLAIN_FIT = ("time",)
+"""Problems whose rival takes minutes to fit."""
+NO_PLAIN_COVARIANCE = ("time", "ecological")
+"""The same; and shortest paths have kinks, at which second differences mean nothing."""

@@ -72,8 +72,7 @@ def captures_of(sn, rng, homes, traps):
 
 def measure(n_points, array):
     """Seconds of each step, on all threads, and the peak of memory in GB."""
-    import resource
-
+    import memory
     import ways
 
     import secr_nea as sn
@@ -98,7 +97,7 @@ def measure(n_points, array):
         "build": built,
         "gradient": float(gradient),
         "fit": fit,
-        "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0**2,
+        "peak": memory.peak() / 1024.0,
     }
 
 
@@ -116,15 +115,19 @@ def in_own_process(n_points, array):
     return json.loads(run.stdout.splitlines()[-1])
 
 
-def rows(sizes=SIZES, arrays=ARRAYS):
-    """Lines of a table in Markdown."""
+def measured(sizes=SIZES, arrays=ARRAYS):
+    """What `measure` finds for every array and size."""
     for array in arrays:
         for size in sizes:
-            r = in_own_process(size, array)
-            yield (
-                f"| {r['array']} | {r['points']:,} | {r['animals']} | {r['build']:.1f} "
-                f"| {1e3 * r['gradient']:.0f} | {r['fit']:.1f} | {r['peak']:.2f} |"
-            )
+            yield in_own_process(size, array)
+
+
+def row(r):
+    """Line of a table in Markdown."""
+    return (
+        f"| {r['array']} | {r['points']:,} | {r['animals']} | {r['build']:.1f} "
+        f"| {1e3 * r['gradient']:.0f} | {r['fit']:.1f} | {r['peak']:.2f} |"
+    )
 
 
 def main():
@@ -133,8 +136,8 @@ def main():
         array = sys.argv[2] if len(sys.argv) > 2 else ARRAYS[0]
         print(json.dumps(measure(int(float(sys.argv[1])), array)))
         return
-    for row in rows():
-        print(row)
+    for found in measured():
+        print(row(found))
 
 
 if __name__ == "__main__":

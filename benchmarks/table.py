@@ -1,36 +1,112 @@
-"""Write the table of benchmarks: `python benchmarks/table.py` (docs/benchmarks.md) or `--print`.
+"""Write docs/benchmarks.md and the short table of README.md: `python benchmarks/table.py`.
 
 Times are the shortest of repetitions that alternate between the ways; ratios are within one run.
+Needs the extra `cluster` for the study on two processes. `--print` writes nothing.
 """
 
 from __future__ import annotations
 
 import argparse
 import datetime
+import re
 from pathlib import Path
 
+import distances
+import limit
 import machine
+import memory
 import range_wide
+import studies
 import ways
-from problems import FITTED, NAMES, VARIANTS, problem, variant
+from problems import GRID_NAMES, NAMES, NO_PLAIN_COVARIANCE, NO_PLAIN_FIT, problem
 
-PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
+ROOT = Path(__file__).parents[1]
+PAGE, README = ROOT / "docs" / "benchmarks.md", ROOT / "README.md"
+IN_README = (
+    "tiny", "ridge", "gobi_like", "two_country_block", "learned", "mixture", "ecological",
+    "area_search",
+)  # fmt: skip
 
 HEAD = """# Benchmarks
 
 Made by `python benchmarks/table.py`{when} on this machine: {processor}; {versions}.
-Times are milliseconds, the shortest of several repetitions that alternate between the ways; the
-answers are checked while they are timed (log-likelihoods to 9 digits, maxima to 1e-5).
+Times are milliseconds, the shortest of several repetitions that alternate between the ways; read
+ratios, which are of one run. The answers are checked while they are timed: log-likelihoods to 9
+digits, maxima to 1e-5, standard errors to 1 %.
 
-"numpy" is a straightforward log-likelihood in NumPy, with squared distances kept, alike occasions
-pooled and matrix products for the detections (`benchmarks/plain.py`); it has no gradient, so its
-fit is BFGS with numerical gradients, and its covariance is by second differences. It starts at the
-coefficients that made the data; the library finds its own start.
-All surveys are simulated.
-
-| problem | cameras | mask points | animals | what |
-|---|---:|---:|---:|---|
+"numpy" is a straightforward likelihood in NumPy and SciPy (`benchmarks/plain.py`): squared
+distances kept, alike occasions of a trap pooled, matrix products for the detections, SciPy's
+Dijkstra for least-cost distances. It has no gradient: its gradient is by forward differences, its
+fit is BFGS with these, its covariance by second differences. It starts at the coefficients that
+made the data; the library finds its own start, checks the data and the mask, and tells what is
+doubtful. All surveys are simulated and seeded (`benchmarks/problems.py`).
 """
+
+
+def heading(title, text, *columns):
+    """A section with the head of its table."""
+    rule = "|".join("---" if name in ("problem", "what", "kernel") else "---:" for name in columns)
+    return f"\n## {title}\n\n{text}\n\n| {' | '.join(columns)} |\n|{rule}|"
+
+
+PROBLEM = ("problem", "cameras", "mask points", "animals", "what")
+BY_WAY = ("problem", "numpy", "1 thread", "2 threads", "numpy / 1 thread", "1 / 2 threads")
+
+BY_WAY_TEXTS = {
+    "value": ("One log-likelihood", "At the coefficients that made the data."),
+    "gradient": (
+        "Log-likelihood and gradient",
+        "The library's gradient is exact, and takes as long as two or three values (five with "
+        "friction) whatever the number of coefficients.",
+    ),
+    "covariance": (
+        "Covariance",
+        "At the estimates: numpy by second differences of the log-likelihood, the library by "
+        "differences of its gradient.",
+    ),
+    "fit": (
+        "A whole fit",
+        'From a model to estimates with their covariance. "not run": it would take minutes.',
+    ),
+}
+STUDIES = (
+    "Simulate, fit, covariance: milliseconds a survey. The rival fits surveys that the library "
+    "simulates. The two processes run already; to start them takes some seconds."
+)
+STUDY = (
+    "problem", "surveys", "numpy, loop", "library, loop", "library, 2 processes", "numpy / loop",
+    "loop / 2 processes",
+)  # fmt: skip
+DISTANCES = (
+    f"From {distances.N_CAMERAS} cameras to all cells; with the derivative of all distances to all "
+    "frictions."
+)
+DISTANCE = (
+    "graph", "neighbours", "scipy", "1 thread", "2 threads", "and derivatives, 1 thread",
+    "2 threads", "scipy / 1 thread",
+)  # fmt: skip
+GRIDS = (
+    "Log-likelihood and gradient on one thread, by the kernels for grids and half-normal hazards "
+    "and by the general ones, which every other detection function uses."
+)
+MEMORY = (
+    "Largest memory, MB, above what Python, the libraries and the compiled kernels take, with the "
+    "data, each problem in a process of its own; and what a single array of animals x points x "
+    "traps would take."
+)
+MEMORY_OF = (
+    "problem", "numpy, value", "log-likelihood and gradient", "whole fit",
+    "animals x points x traps",
+)  # fmt: skip
+RANGE = (
+    "2,000 cameras on 2 million km², one connected array or 50 surveys, D ~ rugged; all threads. "
+    "Peak of memory of the whole process, libraries included. Up to 10,000 points the general "
+    "kernels must give the same answer."
+)
+RANGE_OF = (
+    "cameras", "mask points", "animals", "mask, surveys and model, s",
+    "log-likelihood and gradient, ms", "fit with covariance, s", "peak, GB",
+)  # fmt: skip
 
 
 def problem_rows():
@@ -39,102 +115,126 @@ def problem_rows():
         yield f"| {name} | {p.n_traps} | {p.n_points:,} | {p.n_animals} | {p.about} |"
 
 
-def milliseconds(seconds):
-    return f"{1e3 * seconds:.3g}" if seconds < 1.0 else f"{1e3 * seconds:,.0f}"
+# --- times of the ways: {problem: (numpy or None, 1 thread, 2 threads)} in seconds ---------------
 
 
-def likelihood_rows():
-    """Value by every way, value and gradient by the kernels."""
+def times_of(measure, check, *, without_plain=(), plain_repetitions=5, repetitions=12, quick=0.01):
+    """Seconds of a measure for every problem by every way; ``check(name, one, other)`` asserts."""
+    found = {}
     for name in NAMES:
-        functions = [(way, ways.value(name, way)) for way in ways.WAYS]
-        functions += [
-            (way, ways.value_and_gradient(name, way)) for way in ways.WAYS if way is not ways.PLAIN
-        ]
-        for way, function in functions:
-            ways.assert_value(name, ways.prepared(function, way)())
-        best = ways.seconds(functions, 12, quickest=0.01).min(axis=1)
-        cells = " | ".join(milliseconds(one) for one in best)
-        yield f"| {name} | {cells} | {best[0] / best[1]:.1f} | {best[0] / best[3]:.1f} |"
+        own = [(way, measure(name, way)) for way in (ways.ONE, ways.TWO)]
+        answers = [ways.prepared(function, way)() for way, function in own]
+        plain = None
+        if name not in without_plain:
+            rival = (ways.PLAIN, measure(name, ways.PLAIN))
+            check(name, answers[0], rival[1]())
+            plain = ways.seconds([rival], plain_repetitions).min()
+        check(name, answers[0], answers[1])
+        found[name] = (plain, *ways.seconds(own, repetitions, quick).min(axis=1))
+    return found
 
 
-def fit_rows():
-    """Whole fits with covariance."""
-    for name in FITTED:
-        own = [(way, ways.whole_fit(name, way)) for way in (ways.ONE, ways.TWO)]
-        rival = (ways.PLAIN, ways.whole_fit(name, ways.PLAIN))
-        answers = [ways.prepared(function, way)() for way, function in [rival, *own]]
-        for answer in answers[1:]:
-            ways.assert_maximum(answer, answers[0])
-        plain = ways.seconds([rival], 1).min()
-        best = ways.seconds(own, 7).min(axis=1)
-        cells = " | ".join(milliseconds(one) for one in (plain, *best))
-        yield f"| {name} | {cells} | {plain / best[0]:.0f} | {plain / best[1]:.0f} |"
+def way_rows(times):
+    for name, (plain, one, two) in times.items():
+        first = (
+            ("not run", "") if plain is None else (ways.milliseconds(plain), f"{plain / one:.1f}")
+        )
+        yield (
+            f"| {name} | {first[0]} | {ways.milliseconds(one)} | {ways.milliseconds(two)} "
+            f"| {first[1]} | {one / two:.2f} |"
+        )
 
 
-def variant_rows():
-    """Value and gradient of richer models, beside those of the null model of the same data."""
-    for name in VARIANTS:
-        p = variant(name)
-        null = p.null_model()
-        center = ways.null_coefficients(null)
+def all_times():
+    """Seconds of every measure."""
+    return {
+        "value": times_of(ways.value, lambda name, one, other: ways.assert_value(name, other)),
+        "gradient": times_of(
+            ways.value_and_gradient,
+            lambda name, one, other: ways.assert_gradient(name, one),
+            plain_repetitions=3,
+        ),
+        "covariance": times_of(
+            ways.covariance,
+            lambda name, one, other: ways.assert_covariance(one, other),
+            without_plain=NO_PLAIN_COVARIANCE,
+            plain_repetitions=1,
+            repetitions=5,
+        ),
+        "fit": times_of(
+            ways.whole_fit,
+            lambda name, one, other: ways.assert_maximum(one, other, ways.KINKS.get(name, 0.01)),
+            without_plain=NO_PLAIN_FIT,
+            plain_repetitions=1,
+            repetitions=3,
+        ),
+    }
+
+
+def grid_rows():
+    """Value and gradient by the kernels for grids beside the general ones, on one thread."""
+    for name in GRID_NAMES:
+        p = problem(name)
         functions = [
-            (ways.ONE, ways.model_gradient(p.model, p.truth)),
-            (ways.GENERAL, ways.model_gradient(p.model, p.truth, ways.GENERAL)),
-            (ways.ONE, ways.model_gradient(null, center)),
+            (ways.ONE, ways.model_gradient(p.model, p.truth, way))
+            for way in (ways.GENERAL, ways.ONE)
         ]
-        answers = [ways.prepared(function, way)() for way, function in functions[:2]]
-        ways.assert_same(*answers)
-        best = ways.seconds(functions, 12, quickest=0.01).min(axis=1)
-        cells = " | ".join(milliseconds(one) for one in best)
-        yield f"| {name} | {p.about} | {p.n_animals} | {cells} | {best[0] / best[2]:.1f} |"
+        ways.assert_same(*(ways.prepared(function, way)() for way, function in functions))
+        general, own = ways.seconds(functions, 7, quickest=0.01).min(axis=1)
+        cells = f"{ways.milliseconds(general)} | {ways.milliseconds(own)}"
+        yield f"| {name} | {cells} | {general / own:.1f} |"
 
 
-def page(dated):
-    when = f", {datetime.date.today():%d %B %Y}," if dated else ""
-    head = HEAD.format(when=when, processor=machine.processor(), versions=machine.versions())
-    likelihood = (
-        "\n\n## One log-likelihood\n\n"
-        "| problem | numpy value | value, 1 thread | value, 2 threads | value + gradient, 1 thread "
-        "| value + gradient, 2 threads | numpy / value | numpy value / value + gradient |\n"
-        "|---|---:|---:|---:|---:|---:|---:|---:|\n"
+def sections(times, whole_range, memories):
+    """The page after its head, in parts."""
+    yield heading("Problems", "Of searches, cameras are searched areas.", *PROBLEM)
+    yield from problem_rows()
+    for measure, (title, text) in BY_WAY_TEXTS.items():
+        yield heading(title, text, *BY_WAY)
+        yield from way_rows(times[measure])
+    yield heading("A simulation study", STUDIES, *STUDY)
+    yield from studies.rows()
+    yield heading("Least-cost distances", DISTANCES, *DISTANCE)
+    yield from distances.rows()
+    yield heading("Kernels for grids", GRIDS, "problem", "general", "for grids", "ratio")
+    yield from grid_rows()
+    yield heading("Memory", MEMORY, *MEMORY_OF)
+    yield from memory.rows(memories)
+    yield heading("A whole range", RANGE, *RANGE_OF)
+    yield from (range_wide.row(one) for one in whole_range)
+    yield from limit.section()
+
+
+def readme_table(times, whole_range, memories):
+    """The short table, and a sentence on a whole range."""
+    both = "NumPy, {0} | secr_nea, {0} | ratio"
+    yield (
+        f"| simulated survey | cameras x points | log-likelihood, gradient: {both.format('ms')} "
+        f"| whole fit: {both.format('s')} | memory, MB |"
     )
-    fits = (
-        "\n\n## A whole fit with covariance\n\n"
-        "| problem | numpy | 1 thread | 2 threads | ratio, 1 thread | ratio, 2 threads |\n"
-        "|---|---:|---:|---:|---:|---:|\n"
+    yield "|---|" + 8 * "---:|"
+    for name in IN_README:
+        p = problem(name)
+        (plain, _, own), (plain_fit, _, own_fit) = times["gradient"][name], times["fit"][name]
+        yield (
+            f"| {name} | {p.n_traps} x {p.n_points:,} | {ways.milliseconds(plain)} "
+            f"| {ways.milliseconds(own)} | {plain / own:.1f} | {plain_fit:.2f} | {own_fit:.2f} "
+            f"| {plain_fit / own_fit:.1f} | {memories[name]['fit']:.0f} |"
+        )
+    last = max(whole_range, key=lambda one: one["points"])
+    yield (
+        f"\nA whole range of {last['points']:,} mask points, 2,000 cameras and {last['animals']} "
+        f"animals: log-likelihood and gradient {last['gradient']:.2g} s, whole fit "
+        f"{last['fit']:.0f} s, {last['peak']:.2f} GB in all."
     )
-    variants = (
-        "\n\n## Richer models\n\n"
-        "Log-likelihood and gradient on one thread, by the kernels for grids and by the general "
-        "ones (which every other detection function uses), and how many times that of the null "
-        "model of the same data it takes.\n\n"
-        "| model | what | animals | milliseconds | general kernels | null model | times the null "
-        "model |\n"
-        "|---|---|---:|---:|---:|---:|---:|\n"
-    )
-    whole_range = (
-        "\n\n## A whole range\n\n"
-        "2,000 cameras on 2 million km², one connected array or 50 surveys, D ~ rugged; all "
-        "threads. Peak of memory of the whole process, libraries included. Up to 10,000 points the "
-        "general kernels must give the same answer.\n\n"
-        "| cameras | mask points | animals | mask, surveys and model, s | log-likelihood and "
-        "gradient, ms | fit with covariance, s | peak, GB |\n"
-        "|---|---:|---:|---:|---:|---:|---:|\n"
-    )
-    parts = (
-        head,
-        problem_rows(),
-        likelihood,
-        likelihood_rows(),
-        fits,
-        fit_rows(),
-        variants,
-        variant_rows(),
-        whole_range,
-        range_wide.rows(),
-    )
-    text = "".join(part if isinstance(part, str) else "\n".join(part) for part in parts)
-    return text + "\n"
+
+
+def with_table(text, table):
+    """README with another table between its markers."""
+    begin, end = "<!-- benchmarks -->", "<!-- /benchmarks -->"
+    pattern = re.compile(f"{begin}.*?{end}", re.DOTALL)
+    assert pattern.search(text), f"README.md needs the markers {begin} and {end}"
+    return pattern.sub(lambda _: f"{begin}\n{table}\n{end}", text)
 
 
 def main():
@@ -142,10 +242,18 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--print", action="store_true", dest="only_print", help="write no file")
     only_print = parser.parse_args().only_print
-    text = page(dated=True)
-    print(text)
+    times = all_times()
+    whole_range = list(range_wide.measured())
+    memories = {name: memory.in_own_process(name) for name in NAMES}
+    when = f", {datetime.date.today():%d %B %Y},"
+    head = HEAD.format(when=when, processor=machine.processor(), versions=machine.versions())
+    page = "\n".join([head.rstrip("\n"), *sections(times, whole_range, memories)]) + "\n"
+    table = "\n".join(readme_table(times, whole_range, memories))
+    print(page, table, sep="\n")
     if not only_print:
-        PAGE.write_text(text, encoding="utf-8")
+        PAGE.write_text(page, encoding="utf-8")
+        text = with_table(README.read_text(encoding="utf-8"), table)
+        README.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

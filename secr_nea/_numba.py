@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import os
+from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any, TypeVar, cast
@@ -18,6 +19,8 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 Task = TypeVar("Task")
 
 JIT_DISABLED: bool = bool(numba.config.DISABLE_JIT)  # type: ignore[attr-defined]
+PIECES = 2
+"""Parts of the work for each thread: more balance better, fewer cost less to hand over."""
 _CACHE = os.environ.get("SECR_NEA_CACHE", "1") != "0"
 
 
@@ -188,7 +191,11 @@ def get_threads() -> int:
 
 
 def run_tasks(work: Callable[[Sequence[Task]], None], tasks: Sequence[Task], threads: int) -> None:
-    """Hand each thread one long run of neighbouring tasks; results are the tasks' own business.
+    """Do all tasks, in runs of neighbours that whichever thread is free takes next.
+
+    The caller works too, from the first task on, the others from the last. A thread that has not
+    begun when everything is taken is not waited for, so that on a busy machine several threads
+    take hardly longer than one.
 
     Parameters
     ----------
@@ -203,9 +210,25 @@ def run_tasks(work: Callable[[Sequence[Task]], None], tasks: Sequence[Task], thr
     if threads <= 1:
         work(tasks)
         return
-    edges = [len(tasks) * i // threads for i in range(threads + 1)]
-    parts = [tasks[a:b] for a, b in pairwise(edges)]
-    futures = [_pool(threads - 1).submit(work, part) for part in parts[1:]]
-    work(parts[0])
-    for future in futures:
-        future.result()
+    n_parts = min(PIECES * threads, len(tasks))
+    edges = [len(tasks) * i // n_parts for i in range(n_parts + 1)]
+    waiting = deque(tasks[a:b] for a, b in pairwise(edges))
+
+    def take(next_part: Callable[[], Sequence[Task]]) -> None:
+        while True:
+            try:
+                part = next_part()
+            except IndexError:
+                return
+            work(part)
+
+    pool = _pool(threads - 1)
+    others = [pool.submit(take, waiting.pop) for _ in range(threads - 1)]
+    try:
+        take(waiting.popleft)
+    finally:
+        waiting.clear()
+        begun = [other for other in others if not other.cancel()]
+        wait(begun)
+    for other in begun:
+        other.result()

@@ -12,7 +12,7 @@ from scipy.spatial import cKDTree
 
 from secr_nea import _checks, _columns
 from secr_nea._crs import describe, same_crs
-from secr_nea._typing import FloatArray
+from secr_nea._typing import FloatArray, IntArray
 from secr_nea.effort import effort_columns, warn_of_effort_among
 from secr_nea.errors import CRSError, DataError
 
@@ -170,3 +170,16 @@ def warn_same_place(xy: FloatArray, ids: tuple[str, ...]) -> None:
         "station may be one trap.",
         stacklevel=4,
     )
+
+
+def chosen_positions(index: ArrayLike, ids: Sequence[str]) -> IntArray:
+    """Positions of the traps that ids, booleans or positions choose, in their order."""
+    chosen = np.atleast_1d(np.asarray(index))
+    if chosen.dtype.kind not in "UOT":
+        return _checks.positions(chosen, len(ids), "trap")
+    where = {name: k for k, name in enumerate(ids)}
+    unknown = [name for name in chosen.tolist() if name not in where]
+    if unknown:
+        hint = _checks.did_you_mean(str(unknown[0]), ids)
+        raise DataError(f"No trap is called {unknown[0]!r}{hint}.")
+    return np.array([where[name] for name in chosen.tolist()], dtype=np.int64)

@@ -17,11 +17,12 @@ from scipy.spatial import cKDTree
 from secr_nea import _checks
 from secr_nea._crs import as_crs, check_metres, describe
 from secr_nea._printing import facts_html
-from secr_nea._typing import BoolArray, CRSLike, FloatArray, IntArray
+from secr_nea._typing import BoolArray, CRSLike, FloatArray
 from secr_nea.effort import canonical_detectors, effort_array
 from secr_nea.errors import DataError
 from secr_nea.searches import checked_searches, distance_to_searches, kind_of, middle_of
 from secr_nea.trap_tables import (
+    chosen_positions,
     frame_contents,
     joined_contents,
     varying_arrays,
@@ -391,7 +392,7 @@ class TrapArray:
         DataError
             Ids that no trap has, positions outside the array, or nothing left.
         """
-        keep = self._positions(index)
+        keep = chosen_positions(index, self.ids)
         return TrapArray(
             self.xy[keep],
             ids=[self.ids[k] for k in keep],
@@ -404,19 +405,6 @@ class TrapArray:
             searches=[self.searches[k] for k in keep],
             crs=self.crs,
         )
-
-    def _positions(self, index: ArrayLike) -> IntArray:
-        chosen = np.atleast_1d(np.asarray(index))
-        if chosen.dtype.kind in "UOT":
-            where = {name: k for k, name in enumerate(self.ids)}
-            unknown = [name for name in chosen.tolist() if name not in where]
-            if unknown:
-                raise DataError(
-                    "No trap is called "
-                    f"{unknown[0]!r}{_checks.did_you_mean(str(unknown[0]), self.ids)}."
-                )
-            return np.array([where[name] for name in chosen.tolist()], dtype=np.int64)
-        return _checks.positions(chosen, self.n_traps, "trap")
 
     def with_effort(self, effort: ArrayLike) -> TrapArray:
         """Return the same traps with another effort, shape (n_traps, n_occasions) or (n_traps,)."""

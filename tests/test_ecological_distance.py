@@ -580,7 +580,7 @@ def test_everything_else_runs_on_the_metric(no_straight_lines):
     assert len(sn.inference.effective_area_by_buffer(fit, survey=fit.model.surveys[0].name))
     fit.density_surface()
     fit.extrapolation()
-    assert len(fit.goodness_of_fit(n_replicates=19, progress=False).table())
+    assert len(fit.goodness_of_fit(n_replicates=29, progress=False).table())
     ax = sn.plot.detection(fit)
     assert ax.get_xlabel() == "Least-cost distance (km)"
     sn.plot.buffer(fit)

@@ -17,8 +17,17 @@ from hypothesis import strategies as st
 import secr_nea as sn
 from secr_nea import _numba
 from secr_nea._kernels import grid as grid_kernels
+from secr_nea._kernels import grid_value
 from secr_nea._kernels.patches import near_patches
-from secr_nea.likelihood import Likelihood, blocks, grid, likelihood_of, points, separable
+from secr_nea.likelihood import (
+    Likelihood,
+    blocks,
+    grid,
+    likelihood_of,
+    patch_runs,
+    points,
+    separable,
+)
 
 SPACING = 400.0
 
@@ -226,7 +235,7 @@ def test_the_hazard_left_out_at_every_point_is_below_its_bound():
     given = separable.situation(item.block, item.values, item.log_weight, change)
     shapes = given.shapes
     found = np.empty(item.block.n_points)
-    grid_kernels.patch_hazards(given.given.patches, shapes, shapes.amplitude, given.near, found)
+    grid_value.patch_hazards(given.given.patches, shapes, shapes.amplitude, given.near, found)
     d2 = naive.distances(np.column_stack([shapes.x, shapes.y]), item.block.points.T) ** 2
     whole = (shapes.amplitude[:, None] * np.exp(-shapes.half[:, None] * d2)).sum(axis=0)
     left_out = whole - found
@@ -326,9 +335,9 @@ def test_large_sums_of_products_are_done_in_parts(monkeypatch):
     a, b, c = rng.normal(size=(300, 30)), rng.normal(size=(300, 40)), rng.normal(size=(30, 40))
     assert a.shape[0] * a.shape[1] * b.shape[1] > grid_kernels._SMALL_PRODUCT
     out = np.empty((30, 40))
-    grid_kernels._sum_of_products(b, a, out)
+    grid_kernels.sum_of_products(b, a, out)
     np.testing.assert_allclose(out, a.T @ b, **tolerances.EXACT)
-    np.testing.assert_allclose(grid_kernels._products(a, c), a @ c, **tolerances.EXACT)
+    np.testing.assert_allclose(grid_kernels.products(a, c), a @ c, **tolerances.EXACT)
 
 
 # --- threads and memory --------------------------------------------------------------------------
@@ -338,7 +347,7 @@ def test_large_sums_of_products_are_done_in_parts(monkeypatch):
 def test_threads_agree_bit_for_bit(detector, monkeypatch):
     monkeypatch.setattr(grid, "_WIDEST", 16)
     monkeypatch.setattr(grid, "_HIGHEST", 8)
-    monkeypatch.setattr(blocks, "_THREAD_PAIRS", 1)
+    monkeypatch.setattr(patch_runs, "_THREAD_NANOSECONDS", 0.0)
     monkeypatch.setattr(_numba, "_threads", 0)
     model = sn.Model([survey(detector), survey(detector, name="B", seed=9)], D="~ rugged")
     results = []
@@ -351,16 +360,33 @@ def test_threads_agree_bit_for_bit(detector, monkeypatch):
         np.testing.assert_array_equal(gradient, results[0][1])
 
 
+@pytest.mark.parametrize("n_parts", [2, 5, 100])
+def test_parts_of_the_work_hold_every_patch_once_and_cost_about_the_same(n_parts, monkeypatch):
+    monkeypatch.setattr(grid, "_WIDEST", 16)
+    monkeypatch.setattr(grid, "_HIGHEST", 8)
+    model = sn.Model([survey("count"), survey("multi", name="B", seed=9)], D="~ rugged")
+    items = likelihood_of(model).state(truth(model)).flat
+    used = list(enumerate(blocks._situations(items, model.detection, separable.TOLERANCE)))
+    cost = [given.cost for _, given in used]
+    parts = patch_runs._equal_parts(used, cost, n_parts)
+    found = [(b, k) for part in parts for b, _, first, end in part for k in range(first, end)]
+    assert found == [(b, k) for b, own in enumerate(cost) for k in range(len(own))]
+    of_part = [sum(cost[b][first:end].sum() for b, _, first, end in part) for part in parts]
+    each, largest = np.concatenate(cost).sum() / n_parts, np.concatenate(cost).max()
+    assert max(of_part) <= each + largest
+    assert all(own.sum() <= one.most_cost for own, (_, one) in zip(cost, used, strict=True))
+
+
 MEMORY = """
-import resource
 import sys
 import numpy as np
 sys.path.insert(0, {tests!r})
 import secr_nea as sn
 import test_grid
 
-def peak():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0
+def peak():  # ru_maxrss would begin at what pytest, which started this process, has used
+    lines = open("/proc/self/status").read().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024.0
 
 sn.log_likelihood_gradient(sn.Model(test_grid.survey()), np.array([2.5, -2.0, 7.2]))
 column, row = np.meshgrid(np.arange(400), np.arange(250))
@@ -372,7 +398,7 @@ print(sn.log_likelihood_gradient(model, np.array([2.5, -2.0, 7.2]))[0], peak() -
 """
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="resource is not on Windows")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the peak of a process")
 def test_memory_does_not_grow_with_animals_times_points():
     """Animals x points would take 240 MB here, traps x points as much, all three 72 GB."""
     from pathlib import Path

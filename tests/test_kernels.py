@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from itertools import pairwise
 
 import numpy as np
@@ -398,13 +399,23 @@ def test_every_task_is_done_once(n_tasks, threads):
     assert (done == 1).all()
 
 
-def test_an_error_in_a_thread_is_raised():
+@pytest.mark.parametrize("wrong", [0, 5])
+def test_an_error_in_a_thread_is_raised(wrong):
     def work(part):
-        if 5 in part:
-            raise ValueError("task 5")
+        if wrong in part:
+            raise IndexError(f"task {wrong}")
 
-    with pytest.raises(ValueError, match="task 5"):
+    with pytest.raises(IndexError, match=f"task {wrong}"):
         _numba.run_tasks(work, range(6), 3)
+
+
+def test_a_thread_that_does_not_come_is_not_waited_for():
+    gate, done = threading.Event(), []
+    busy = _numba._pool(1).submit(gate.wait, 60.0)
+    _numba.run_tasks(done.extend, range(10), 2)
+    assert sorted(done) == list(range(10))
+    assert not busy.done()
+    gate.set()
 
 
 def test_number_of_threads(monkeypatch):

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from secr_nea._numba import get_threads, run_tasks
 from secr_nea._typing import FloatArray
 from secr_nea.detection import DetectionFunction
 from secr_nea.likelihood.center_effects import PLAIN, CenterAdjoint, CenterEffects
+from secr_nea.likelihood.patch_runs import run_patches
 from secr_nea.likelihood.regions import Region, regions_of
 from secr_nea.likelihood.separable import (
     TOLERANCE,
@@ -29,8 +29,8 @@ from secr_nea.likelihood.tables import Block
 _TILE_NUMBERS = 40_000
 # Below this many hazards and encounters, handing work to a thread costs more than it saves.
 _THREAD_NUMBERS = 200_000
-# The same for the pairs of a patch with what is near it, in the kernels for grids.
-_THREAD_PAIRS = 500
+# Derivatives take so many times as long as the value.
+_ADJOINT_COST = 2.0
 
 Columns = tuple[FloatArray, ...]
 
@@ -292,7 +292,7 @@ def _grid_sums(
     """Sums of the blocks to which the kernels for grids apply, None for the others."""
     situations = _situations(inputs, function, change)
     rooms = {b: PatchSums.of(given) for b, given in enumerate(situations) if given is not None}
-    _run_patches(situations, lambda b, given, *part: rooms[b].run(given, *part))
+    run_patches(situations, lambda b, given, *part: rooms[b].run(given, *part), 1.0)
     found: list[BlockSums | None] = [None] * len(inputs)
     for b, given in enumerate(situations):
         if given is not None:
@@ -315,45 +315,13 @@ def _grid_adjoint(
         for b, given in enumerate(situations)
         if given is not None
     }
-    _run_patches(situations, lambda b, given, *part: rooms[b].run(given, *part))
+    run_patches(situations, lambda b, given, *part: rooms[b].run(given, *part), _ADJOINT_COST)
     found: list[BlockAdjoint | None] = [None] * len(inputs)
     for b, given in enumerate(situations):
         if given is not None:
             values = rooms[b].together(given, inputs[b].block, inputs[b].values)
             found[b] = BlockAdjoint(values, rooms[b].d_log_weight)
     return found
-
-
-def _run_patches(
-    situations: Sequence[Situation | None], run: Callable[[int, Situation, int, int], None]
-) -> None:
-    """Run all patches of all blocks; each thread gets neighbours of about equal total cost."""
-    used = [(b, given) for b, given in enumerate(situations) if given is not None]
-    sizes = [len(given.given.patches.width) for _, given in used]
-    threads = min(get_threads(), sum(given.pairs for _, given in used) // _THREAD_PAIRS)
-    if threads <= 1:
-        for (b, given), size in zip(used, sizes, strict=True):
-            run(b, given, 0, size)
-        return
-    cost = np.cumsum(np.concatenate([given.cost for _, given in used]))
-    cuts = np.searchsorted(cost, cost[-1] * np.arange(1, threads) / threads)
-    edges = np.cumsum([0, *sizes])
-    parts = []
-    for low, high in pairwise([0, *cuts.tolist(), len(cost)]):
-        parts.append(
-            [
-                (b, given, int(max(low - start, 0)), int(min(high, end) - start))
-                for (b, given), start, end in zip(used, edges[:-1], edges[1:], strict=True)
-                if max(low, start) < min(high, end)
-            ]
-        )
-
-    def work(chosen: Sequence[list[tuple[int, Situation, int, int]]]) -> None:
-        for part in chosen:
-            for piece in part:
-                run(*piece)
-
-    run_tasks(work, parts, threads)
 
 
 # --- large blocks, region by region ---------------------------------------------------------------
