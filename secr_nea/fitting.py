@@ -306,7 +306,8 @@ def _of_estimates(
     def of_estimate(find: Callable[[FitResult], float]) -> resampling.Derived:
         return lambda estimate: find(FitResult.of(estimate))
 
-    return {name: of_estimate(find) for name, find in what.items()}
+    # anything else is refused by the bootstrap
+    return {name: of_estimate(find) if callable(find) else find for name, find in what.items()}
 
 
 def fit(

@@ -24,6 +24,8 @@ import secr_nea as sn
 from secr_nea import inference
 from secr_nea.report import plain_values, write_json, write_report
 from secr_nea.report.contents import contents_of
+from secr_nea.report.fonts import families, written_in_any_script
+from secr_nea.report.page import _verdict
 from secr_nea.report.pictures import _coarse, pictures
 from secr_nea.report.rasters import file_words
 from secr_nea.report.tables import (
@@ -32,12 +34,22 @@ from secr_nea.report.tables import (
     longest_moves,
     models_shown,
 )
+from secr_nea.resampling.goodness_of_fit import GoodnessOfFit
 
 SECTIONS = [
     "Data", "Model and diagnosis", "Captures", "Estimates", "Abundance", "Maps",
     "Detection function", "Effects of covariates", "Buffer and spacing of the mask",
     "What the next survey may bring", "Methods", "Data fingerprint, software, files",
 ]  # fmt: skip
+
+
+NOTHING = {
+    name: None
+    for name in (
+        "regions", "by", "models", "sensitivity", "ledger", "transboundary", "detections",
+        "operation",
+    )
+} | {"level": 0.95, "variance": "auto", "public": False}  # fmt: skip
 
 
 @cache
@@ -456,3 +468,41 @@ def test_density_by_survey_keeps_the_order_of_surveys():
     shown = abundance_shown(table, 0.9)
     assert "D 90 % interval" in shown
     assert "region" not in abundance_shown(density_by_survey(fit()))
+
+
+def test_parts_of_other_fits_are_refused(tmp_path):
+    other = sn.fit(sn.datasets.sailugem(), progress=False)
+    border = other.transboundary(sn.datasets.sailugem_countries())
+    with pytest.raises(sn.DataError, match="transboundary is of another fit"):
+        write_report(fit(), tmp_path, transboundary=border)
+    survey = sn.datasets.sailugem()
+    fewer = survey.captures.to_dataframe().query("animal_id != @survey.captures.animal_ids[0]")
+    captures = sn.CaptureHistory.from_dataframe(fewer, survey.traps)
+    strange = sn.compare(sn.fit(sn.Survey(captures, survey.mask, name="Sailugem"), progress=False))
+    with pytest.raises(sn.DataError, match="no model of the data that are reported"):
+        write_report(fit(), tmp_path, models=strange)
+
+
+def test_a_test_of_fit_that_doubts_is_told_first():
+    observed = np.full((1, 4), 9.0)
+    simulated = np.random.default_rng(1).normal(5.0, 0.5, size=(40, 1, 4))
+    bad = GoodnessOfFit(observed, simulated, ("Sailugem",), {})
+    html = _verdict(contents_of(fit(), goodness_of_fit=bad, **NOTHING))
+    assert "Test of fit, distance" in html
+    assert "no reason for doubt" not in html
+    good = GoodnessOfFit(observed - 4.0, simulated, ("Sailugem",), {})
+    assert "Test of fit" not in _verdict(contents_of(fit(), goodness_of_fit=good, **NOTHING))
+
+
+def test_letters_that_no_font_has_are_told_once():
+    with warnings.catch_warnings(record=True, action="always") as told, written_in_any_script():
+        for _ in range(2):
+            warnings.warn("Glyph 57344 (x) missing from font(s) DejaVu Sans.", stacklevel=1)
+    assert [str(warning.message)[:40] for warning in told] == [
+        "No font of this machine has the letters "
+    ]
+
+
+def test_a_font_with_chinese_letters_is_added_where_there_is_one():
+    assert families(["SimHei", "Arial"], ["sans-serif"]) == ["sans-serif", "SimHei"]
+    assert families(["Arial"], ["sans-serif"]) == ["sans-serif"]

@@ -331,10 +331,29 @@ def test_replicates_with_a_sigma_between_the_points_of_the_mask_say_nothing():
 
 
 def test_bootstraps_that_cannot_be_are_told():
-    with pytest.raises(sn.DataError, match="n_replicates must be 2 or more; got 1"):
+    with pytest.raises(
+        sn.DataError, match="n_replicates must be a whole number of 2 or more; got 1"
+    ):
         null_fit().bootstrap(n_replicates=1)
     with pytest.raises(sn.ModelError, match="no quantity 'N'"):
         null_fit().bootstrap("N")
+
+
+@pytest.mark.parametrize(
+    ("what", "told"),
+    [
+        (3, "what must name quantities.*got 3"),
+        ([], "what must name quantities"),
+        ({}, "what must name functions.*got none"),
+        ({"share": 3}, "what must name functions.*got 3 for 'share'"),
+        ({"share": lambda _: "much"}, "'share' must give one number of a fit; it gave 'much'"),
+    ],
+)
+def test_what_cannot_be_bootstrapped_is_told_before_anything_is_simulated(what, told):
+    with pytest.raises(sn.DataError, match=told):
+        null_fit().bootstrap(what, n_replicates=2, progress=False)
+    with pytest.raises(sn.DataError, match="n_replicates must be a whole number"):
+        null_fit().bootstrap(n_replicates=2.5)
 
 
 # --- goodness of fit -----------------------------------------------------------------------------

@@ -614,3 +614,37 @@ def test_catalogues_are_part_of_the_result():
     settled = sn.transboundary(constructed(), countries(), catalogues=LINKS.drop(index=[1, 2]))
     assert "agree on 3; 2 are in one only, and none is in conflict" in settled.summary
     assert "Противоречие".upper() in result.translated("ru").shown()["Два каталога особей"].to_csv()
+
+
+# --- what a page needs ----------------------------------------------------------------------------
+
+
+def test_lists_without_a_shared_animal_are_not_called_a_double_count():
+    alike = found().double_count.assign(sum_of_lists=5, animals=5, counted_again=0, ratio=1.0)
+    for language, told in (
+        ("en", "no animal is on two lists"),
+        ("ru", "ни одно животное не учтено"),
+    ):
+        text = dataclasses.replace(found(), double_count=alike).translated(language).summary
+        assert told in text
+        assert "but only" not in text
+
+
+def test_public_sentences_name_no_animal():
+    told = found().public_sentences
+    assert set(told) < set(found().sentences)
+    assert any("told apart" in line for line in told)
+    left_out = [line for line in found().sentences if line not in told]
+    assert left_out == [line for line in found().sentences if "the furthest record" in line]
+
+
+def test_tables_of_files_keep_ids_as_they_are_written(tmp_path):
+    file = tmp_path / "names.csv"
+    file.write_text("Russia,Mongolia\n007,NA\n008,M1\n", encoding="utf-8")
+    table = sn.concordance(file).table
+    assert list(table["Russia"]) == [("007",), ("008",)]
+    assert list(table["Mongolia"]) == [("NA",), ("M1",)]
+    with pytest.raises(sn.DataError, match=r"no links file 'absent\.csv'"):
+        sn.concordance("absent.csv")
+    with pytest.raises(sn.DataError, match=r"no detections file 'absent\.csv'"):
+        constructed().transboundary(countries(), detections="absent.csv")

@@ -271,3 +271,22 @@ def test_what_is_not_earned():
         assert inference.unearned(dataclasses.replace(fit(), diagnosis=diagnosis)) == "a reason"
     level = dataclasses.replace(GOOD, flat=("lambda0:topo[T.ridge]",), message="a level")
     assert inference.unearned(dataclasses.replace(fit(), diagnosis=level)) == ""
+
+
+def test_a_level_in_percent_is_refused():
+    with pytest.raises(sn.DataError, match="level must lie between 0 and 1"):
+        sn.minimum_count(sn.datasets.sailugem(), level=95)
+
+
+def test_what_five_animals_seen_once_cannot_say_is_not_shown():
+    survey = sn.datasets.sailugem()
+    records = survey.captures.to_dataframe().drop_duplicates("animal_id").iloc[3::6].assign(count=1)
+    few = sn.Survey(sn.CaptureHistory.from_dataframe(records, survey.traps), survey.mask)
+    with pytest.warns(sn.SecrWarning) as told:
+        fit = sn.fit(few, progress=False)
+    # nothing is measured in a sigma that nobody knows
+    assert not any("sigma;" in str(warning.message) for warning in told)
+    shown = fit.real_parameters()
+    assert not (shown["se"] > 1e3 * shown["estimate"]).any()
+    profile = fit.profile_interval("sigma").iloc[0]
+    assert inference.unearned(fit) in profile["note"]

@@ -135,7 +135,22 @@ def transboundary(
         unearned=unearned or ("" if has_numbers else "the model has no density."),
         level=level,
         language=language,
+        mark=mark_of(fit),
     )
+
+
+def mark_of(fit: Estimate) -> str:
+    """Short text that differs between fits of other data, models or estimates.
+
+    Parameters
+    ----------
+    fit : Estimate
+
+    Returns
+    -------
+    str
+    """
+    return _checks.fingerprint(fit.fingerprint.code, fit.names, fit.coefficients)
 
 
 def _extent(item: Survey) -> tuple[float, ...]:

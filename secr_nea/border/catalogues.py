@@ -15,6 +15,7 @@ from scipy.sparse.csgraph import connected_components
 
 from secr_nea import _checks
 from secr_nea.errors import DataError
+from secr_nea.io.csv_text import read_text_table
 
 STATUSES = ("agreed", "only", "conflict")
 """One name on each side; a name that only one side has; several names on a side."""
@@ -175,7 +176,7 @@ def concordance(
     >>> int(concordance(links).counts["conflict"])
     1
     """
-    table = pd.read_csv(links) if isinstance(links, str | os.PathLike) else links
+    table = read_text_table(links, "links") if isinstance(links, str | os.PathLike) else links
     if not isinstance(table, pd.DataFrame) or table.shape[1] < 2:
         raise DataError("links must be a DataFrame or a file with a column for each catalogue.")
     names = (str(first or table.columns[0]), str(second or table.columns[1]))

@@ -11,6 +11,7 @@ import pandas as pd
 from secr_nea import _checks
 from secr_nea.border.sides import NEAR, Sides
 from secr_nea.errors import DataError
+from secr_nea.io.csv_text import read_text_table
 from secr_nea.survey import Survey
 
 KEY = ["survey", "animal_id", "trap_id"]
@@ -113,7 +114,11 @@ def with_dates(records: pd.DataFrame, detections: Any, survey_names: list[str]) 
 
 
 def _read(detections: Any) -> pd.DataFrame:
-    table = pd.read_csv(detections) if isinstance(detections, str | os.PathLike) else detections
+    table = (
+        read_text_table(detections, "detections")
+        if isinstance(detections, str | os.PathLike)
+        else detections
+    )
     if not isinstance(table, pd.DataFrame):
         raise DataError(f"detections must be a DataFrame or a file; got {type(table).__name__}.")
     for name in ("animal_id", "trap_id", "date"):

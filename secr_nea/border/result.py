@@ -58,6 +58,8 @@ class Transboundary:
         Why no number of the fit is shown; empty when they are.
     level : float
     language : {"en", "ru"}
+    mark : str
+        `mark_of` the fit, by which a report knows its own.
     """
 
     sides: Sides
@@ -75,6 +77,7 @@ class Transboundary:
     unearned: str
     level: float
     language: str
+    mark: str
 
     @property
     def countries(self) -> tuple[str, ...]:
@@ -94,6 +97,11 @@ class Transboundary:
     def sentences(self) -> list[str]:
         """The result in plain sentences, in the language of the result."""
         return sentences_of(self)
+
+    @property
+    def public_sentences(self) -> list[str]:
+        """The sentences without those that tell an animal and how far from the border it was."""
+        return sentences_of(self, public=True)
 
     @property
     def summary(self) -> str:

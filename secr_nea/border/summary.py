@@ -28,6 +28,8 @@ SENTENCES: dict[str, dict[str, str]] = {
         "far": "{country}: the furthest record lies {km} km from the border ({animal}).",
         "lists": "If each country counted its own list, the sum would be {total}, but only "
         "{animals} were seen: a ratio of {ratio}.",
+        "lists alike": "If each country counted its own list, the sum would be {total}: no "
+        "animal is on two lists.",
         "expected lists": "The model expects a ratio of {ratio} from a survey like this one.",
         "joint": "One joint estimate gives {parts}; together {whole}.",
         "part": "{animals}{interval} in {country}, {density} per 100 km²",
@@ -59,6 +61,7 @@ SENTENCES: dict[str, dict[str, str]] = {
         "far": "{country}: самая дальняя встреча в {km} км от границы ({animal}).",
         "lists": "Сумма национальных списков — {total}, а разных животных отмечено {n}: "
         "отношение {ratio}.",
+        "lists alike": "Сумма национальных списков — {total}, ни одно животное не учтено дважды.",
         "expected lists": "Для такой съёмки модель предсказывает отношение {ratio}.",
         "joint": "Единая совместная оценка: {parts}; вместе {whole}.",
         "part": "{country} — {animals}{interval}, {density} на 100 км²",
@@ -82,12 +85,14 @@ SENTENCES: dict[str, dict[str, str]] = {
 }
 
 
-def sentences_of(found: Transboundary) -> list[str]:
+def sentences_of(found: Transboundary, *, public: bool = False) -> list[str]:
     """Sentences about one survey after another, and about the catalogues.
 
     Parameters
     ----------
     found : Transboundary
+    public : bool
+        Leave out what tells an animal and how far from the border it was.
 
     Returns
     -------
@@ -96,7 +101,7 @@ def sentences_of(found: Transboundary) -> list[str]:
     names = list(found.double_count["survey"])
     sentences = []
     for name in names:
-        own = _sentences(found, name)
+        own = _sentences(found, name, public)
         sentences += [f"{name}: {own[0]}", *own[1:]] if len(names) > 1 else own
     if found.concordance is not None:
         numbers = found.concordance.counts
@@ -109,12 +114,12 @@ def sentences_of(found: Transboundary) -> list[str]:
     return [localised(sentence, found.language) for sentence in sentences]
 
 
-def _sentences(found: Transboundary, survey: str) -> list[str]:
+def _sentences(found: Transboundary, survey: str, public: bool) -> list[str]:
     text = SENTENCES[found.language]
     return [
         *_seen(found, survey, text),
         *_crossed(found, survey, text),
-        *_far(found, survey, text),
+        *([] if public else _far(found, survey, text)),
         *_lists(found, survey, text),
         *_joint(found, survey, text),
         *_national(found, survey, text),
@@ -167,7 +172,7 @@ def _lists(found: Transboundary, survey: str, text: dict[str, str]) -> list[str]
         return []
     animals = counted(int(row["animals"]), ANIMAL[found.language])
     sentences = [
-        text["lists"].format(
+        text["lists" if row["counted_again"] else "lists alike"].format(
             total=int(row["sum_of_lists"]),
             animals=animals,
             n=int(row["animals"]),

@@ -14,7 +14,7 @@ from secr_nea._typing import FloatArray
 from secr_nea.errors import DataError, ModelError
 from secr_nea.estimate import Estimate, z_value
 from secr_nea.inference.comparison import ModelSet, describe_metric
-from secr_nea.inference.quantities import Quantity, quantities
+from secr_nea.inference.quantities import Quantity, named, quantities
 from secr_nea.links import Link
 
 METHODS = ("wald", "tail_area")
@@ -59,7 +59,7 @@ def model_average(
     Raises
     ------
     DataError
-        If the method is not known.
+        If it is no set of models, or the method or what to average is not known.
     ModelError
         If a quantity is not in all models or means something else in some (sigma of another
         detection function or measure of distance), or no model has standard errors.
@@ -74,13 +74,19 @@ def model_average(
     """
     if method not in METHODS:
         raise DataError(f"method must be one of {', '.join(METHODS)}; got {method!r}.")
+    if not isinstance(models, ModelSet):
+        raise DataError(
+            "models must be a set of models, from sn.compare(first_fit, second_fit) or "
+            f"sn.fit_models(...); got {type(models).__name__}."
+        )
+    wanted = named(what)
     names, weights = _used(models, most_delta)
     columns = [
-        quantities(models.fits[n], what, newdata=newdata, region=region, by=by, survey=survey)
+        quantities(models.fits[n], wanted, newdata=newdata, region=region, by=by, survey=survey)
         for n in names
     ]
     _require_same(names, columns, models, newdata is not None)
-    _require_same_meaning([what] if isinstance(what, str) else what, names, models)
+    _require_same_meaning(wanted, names, models)
     rows = {}
     for parts in zip(*columns, strict=True):
         shared = _shared_scale(parts)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ from secr_nea.distances import Metric
 from secr_nea.errors import DataError, ModelError
 from secr_nea.estimate import Estimate
 from secr_nea.individuals import LATENT
+from secr_nea.inference.intervals import lognormal_interval
 from secr_nea.inference.mask_check import typical_sigma
 from secr_nea.inference.quantities import overall_density
 from secr_nea.model import Model
@@ -45,6 +47,14 @@ class ModelSet:
     criterion: str = "AICc"
     c_hat: float = 1.0
     failures: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("fits", "failures"):
+            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # read-only views cannot be pickled
+        return ModelSet, (dict(self.fits), self.criterion, self.c_hat, dict(self.failures))
 
     def __getitem__(self, name: str) -> Estimate:
         if name not in self.fits:
@@ -263,15 +273,10 @@ def model_set(
         )
     if criterion not in CRITERIA:
         raise DataError(f"criterion must be one of {', '.join(CRITERIA)}; got {criterion!r}.")
-    if not c_hat >= 1.0:
+    if not (isinstance(c_hat, int | float | np.number) and 1.0 <= c_hat < np.inf):
         raise DataError(f"c_hat must be 1 or more; got {c_hat!r}.")
     _require_comparable(fits)
-    return ModelSet(
-        MappingProxyType(dict(fits)),
-        criterion,
-        float(c_hat),
-        MappingProxyType(dict(failures or {})),
-    )
+    return ModelSet(fits, criterion, float(c_hat), failures or {})
 
 
 def information_criterion(fit: Estimate, criterion: str, c_hat: float = 1.0) -> float:
@@ -516,12 +521,12 @@ def _usable(name: str, fits: Mapping[str, Estimate]) -> bool:
 
 def _density(fit: Estimate, level: float) -> dict[str, float]:
     quantity = overall_density(fit)
-    value, sd = quantity.spread(fit)
-    lower, upper = quantity.wald(fit, level)
-    known = np.isfinite(sd)
+    density, cv = quantity.natural(quantity.spread(fit)[0]), quantity.spread(fit)[1]
+    # the interval of `abundance`, so that a page shows one interval of one number
+    lower, upper = lognormal_interval(density, cv * density, level)
     return {
-        "density_per_100km2": quantity.natural(value) if known else np.nan,
+        "density_per_100km2": density if np.isfinite(cv) else np.nan,
         "density_lower": lower,
         "density_upper": upper,
-        "density_cv": float(np.sqrt(np.expm1(sd**2))) if known else np.nan,
+        "density_cv": cv,
     }

@@ -43,7 +43,8 @@ def doubts(estimate: Estimate) -> list[str]:
     found += _limit(estimate)
     found += _sparse(estimate)
     if estimate.diagnosis.converged:
-        found += _masks(estimate)
+        if _movers(estimate) or "sigma" in _fixed(estimate):
+            found += _masks(estimate)  # in units of a sigma that is known
         found += _searches(estimate)
         found += _narrow_arrays(estimate)
         found += _many_parameters(estimate)

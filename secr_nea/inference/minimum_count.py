@@ -11,6 +11,7 @@ import pandas as pd
 from scipy import optimize, special
 
 from secr_nea import _checks
+from secr_nea.estimate import z_value
 from secr_nea.survey import Survey, as_surveys
 
 WANTED_ANIMALS = 20
@@ -223,7 +224,7 @@ def minimum_count(surveys: Survey | Iterable[Survey], *, level: float = 0.95) ->
     Raises
     ------
     DataError
-        If no survey is given, or nothing operated.
+        If no survey is given, nothing operated, or the level is not between 0 and 1.
 
     Examples
     --------
@@ -232,6 +233,7 @@ def minimum_count(surveys: Survey | Iterable[Survey], *, level: float = 0.95) ->
     >>> count.n_animals, round(count.rate, 2), count.carries_density
     (28, 2.3, True)
     """
+    z_value(level)
     several = as_surveys(surveys)
     histories = [survey.captures for survey in several]
     ids = {name for history in histories for name in history.animal_ids}

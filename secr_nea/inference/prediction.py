@@ -20,6 +20,8 @@ from secr_nea.responses import ANIMAL_RESPONSES, TRAP_RESPONSES
 
 _MOST_ROWS = 24
 RESPONSES = (*ANIMAL_RESPONSES, *TRAP_RESPONSES)
+VAGUE_SE = 4.0
+"""Above this standard error of its log a number is known to no better than a factor of 2,500."""
 
 
 def predict(
@@ -126,7 +128,8 @@ def _natural(
         block = estimate.covariance[parameter.slice, parameter.slice]
         sd = np.sqrt(np.maximum(np.einsum("ij,jk,ik->i", rows, block, rows), 0.0))
         # What rests on a flat coefficient is not determined either; sums that are known remain.
-        sd = np.where(sd > FLAT_SE * parameter.unit(estimate.coefficients), np.nan, sd)
+        most = VAGUE_SE if parameter.link.name == "log" else FLAT_SE
+        sd = np.where(sd > most * parameter.unit(estimate.coefficients), np.nan, sd)
     # A number that the data do not determine is not shown.
     value = np.where(np.isnan(sd), np.nan, parameter.link.inverse(eta))
     se = np.abs(parameter.link.slope(eta)) * sd

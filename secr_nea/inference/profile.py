@@ -13,6 +13,7 @@ from scipy import optimize
 from secr_nea._typing import BoolArray, FloatArray
 from secr_nea.errors import DataError, FitError, ModelError
 from secr_nea.estimate import Estimate, z_value
+from secr_nea.inference.doubts import unearned
 from secr_nea.inference.quantities import Quantity, quantities
 from secr_nea.likelihood import likelihood_of
 from secr_nea.model import Model
@@ -293,7 +294,8 @@ def profile_interval(
     -------
     DataFrame
         Index: quantity. Columns: estimate, lower, upper, wald_lower, wald_upper, unit, note
-        (empty, or why a limit is missing or doubtful). Limits may be 0 or infinite.
+        (empty, or why a limit is missing or doubtful, or the fit earned no numbers). Limits may be
+        0 or infinite.
 
     Raises
     ------
@@ -312,6 +314,7 @@ def profile_interval(
     """
     z = z_value(level)
     _require_maximum(estimate)
+    reason = unearned(estimate)
     rows = {}
     for quantity in quantities(
         estimate, what, newdata=newdata, region=region, by=by, survey=survey
@@ -322,13 +325,16 @@ def profile_interval(
         lower, upper = sorted(quantity.natural(value) for value, _ in ends)
         wald = quantity.wald(estimate, level)
         rows[quantity.name] = {
-            "estimate": quantity.at(estimate),
+            # as everywhere, a number that the data do not determine is not shown
+            "estimate": quantity.at(estimate)
+            if np.isfinite(quantity.spread(estimate)[1])
+            else np.nan,
             "lower": lower,
             "upper": upper,
             "wald_lower": wald[0],
             "wald_upper": wald[1],
             "unit": quantity.unit,
-            "note": _note(ends),
+            "note": "; ".join(filter(None, [_note(ends), reason])),
         }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("quantity")
 

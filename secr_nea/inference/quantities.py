@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,7 +11,7 @@ import pandas as pd
 
 from secr_nea._typing import BoolArray, FloatArray
 from secr_nea.diagnosis import FLAT_SE
-from secr_nea.errors import ModelError
+from secr_nea.errors import DataError, ModelError
 from secr_nea.estimate import Estimate, z_value
 from secr_nea.inference.derived import derived_of_population
 from secr_nea.inference.detectability import survey_index
@@ -111,11 +111,13 @@ def quantities(
 
     Raises
     ------
+    DataError
+        If nothing is named.
     ModelError
         If a name is not known, or a parameter is fixed.
     """
     found: list[Quantity] = []
-    for name in [what] if isinstance(what, str) else what:
+    for name in named(what):
         if name in estimate.names:
             found.append(_coefficient(estimate, name))
         elif name in estimate.model.parameters:
@@ -128,6 +130,31 @@ def quantities(
             known = [*NAMED, *estimate.model.parameters, *estimate.names]
             raise ModelError(f"There is no quantity {name!r}; choose from {', '.join(known)}.")
     return found
+
+
+def named(what: str | Iterable[str]) -> list[str]:
+    """Names of quantities as a list.
+
+    Parameters
+    ----------
+    what : str or sequence of str
+
+    Returns
+    -------
+    list of str
+
+    Raises
+    ------
+    DataError
+        If there is none, or something that is no text.
+    """
+    listed = [what] if isinstance(what, str) else what
+    names = list(listed) if isinstance(listed, Iterable) else []
+    if not names or not all(isinstance(name, str) for name in names):
+        raise DataError(
+            f"what must name quantities, such as 'density' or ['density', 'sigma']; got {what!r}."
+        )
+    return names
 
 
 def _linear(row: FloatArray) -> Function:

@@ -14,6 +14,7 @@ from secr_nea.captures import CaptureHistory
 from secr_nea.errors import DataError, SecrError, SecrWarning
 from secr_nea.estimate import Estimate
 from secr_nea.inference.doubts import unearned
+from secr_nea.inference.intervals import lognormal_interval
 from secr_nea.inference.mask_check import typical_sigma
 from secr_nea.inference.quantities import overall_density
 from secr_nea.inference.refits import refit
@@ -117,22 +118,23 @@ def _scenario(
 
 def _row(estimate: Estimate, level: float) -> dict[str, object]:
     quantity = overall_density(estimate)
-    value, sd = quantity.spread(estimate)
-    lower, upper = quantity.wald(estimate, level)
+    value, cv = quantity.spread(estimate)
     reason = unearned(estimate)
-    if reason or not np.isfinite(sd):
+    if reason or not np.isfinite(cv):
         # as everywhere, a number that the data do not determine is not shown
-        value = sd = lower = upper = np.nan
+        value = cv = np.nan
+    density = quantity.natural(value)
+    lower, upper = lognormal_interval(density, cv * density, level)
     print_ = estimate.fingerprint
     return {
         "n_animals": print_.n_animals,
         "n_detections": print_.n_detections,
         "mask_points": print_.n_points,
-        "density_per_100km2": quantity.natural(value),
+        "density_per_100km2": density,
         "lower": lower,
         "upper": upper,
-        "cv": float(np.sqrt(np.expm1(sd**2))),
-        "sigma_m": typical_sigma(estimate),
+        "cv": cv,
+        "sigma_m": np.nan if reason else typical_sigma(estimate),
         "note": reason or ("" if estimate.diagnosis.good else estimate.diagnosis.message),
     }
 

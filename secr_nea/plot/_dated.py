@@ -11,6 +11,7 @@ import pandas as pd
 
 from secr_nea import _checks
 from secr_nea.errors import DataError
+from secr_nea.io.csv_text import read_text_table
 
 
 def read_dated(table: Any, what: str, names: Sequence[str], dates: Sequence[str]) -> pd.DataFrame:
@@ -33,7 +34,7 @@ def read_dated(table: Any, what: str, names: Sequence[str], dates: Sequence[str]
     DataError
         If a column is missing, or a date cannot be read.
     """
-    found = pd.read_csv(table) if isinstance(table, str | os.PathLike) else table
+    found = read_text_table(table, what) if isinstance(table, str | os.PathLike) else table
     if not isinstance(found, pd.DataFrame):
         raise DataError(f"{what} must be a DataFrame or a file; got {type(found).__name__}.")
     for name in (*names, *dates):

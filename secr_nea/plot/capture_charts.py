@@ -19,6 +19,8 @@ from secr_nea.survey import Survey, as_surveys
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+FEWEST_TIMES = 4  # an axis of one bar alone says nothing
+
 
 def capture_frequency(
     surveys: Survey | Iterable[Survey],
@@ -71,8 +73,8 @@ def capture_frequency(
         label = survey.name if len(several) > 1 else None
         ax.bar(at, counts, width, color=category_colours(len(several))[i], label=label)
     ax.yaxis.set_major_locator(MaxNLocator(5, integer=True))
-    ax.xaxis.set_major_locator(MaxNLocator(12, integer=True))
-    ax.set_xlim(0.4, most + 0.6)
+    ax.xaxis.set_major_locator(MaxNLocator(12, integer=True, min_n_ticks=1))
+    ax.set_xlim(0.4, max(most, FEWEST_TIMES) + 0.6)
     word = "Detections" if what == "detections" else "Different detectors"
     ax.set(xlabel=f"{word} of an animal", ylabel="Animals")
     return finish_chart(ax, legend=legend, title=title)

@@ -8,10 +8,12 @@ from typing import Any
 import pandas as pd
 
 from secr_nea import inference
-from secr_nea.border import Transboundary
+from secr_nea.border import Transboundary, mark_of
 from secr_nea.errors import DataError
 from secr_nea.estimate import Estimate
+from secr_nea.inference.comparison import incomparable
 from secr_nea.report.tables import table_of
+from secr_nea.resampling.goodness_of_fit import GoodnessOfFit
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +38,8 @@ class Contents:
         Whether everything that tells positions is left out.
     unearned : str
         Why no number of the fit is shown; empty when they are.
+    misfit, fit_notes : tuple of str
+        What the tests of fit doubt, and all that they say, where their result was given.
     """
 
     estimate: Estimate
@@ -52,6 +56,8 @@ class Contents:
     operation: Any
     public: bool
     unearned: str
+    misfit: tuple[str, ...]
+    fit_notes: tuple[str, ...]
 
 
 def contents_of(
@@ -85,13 +91,20 @@ def contents_of(
     Raises
     ------
     DataError
-        If something cannot be turned into a table.
+        If something cannot be turned into a table, or is of another fit or other data.
     """
     if transboundary is not None and not isinstance(transboundary, Transboundary):
         raise DataError(
             "transboundary must be the result of fit.transboundary(...); got "
             f"{type(transboundary).__name__}."
         )
+    if transboundary is not None and transboundary.mark != mark_of(estimate):
+        raise DataError(
+            "transboundary is of another fit, so that the page would contradict itself. Make it "
+            "from the fit of the report: fit.transboundary(...)."
+        )
+    if isinstance(models, inference.ModelSet):
+        _require_same_data(estimate, models)
     given = {
         "models": models,
         "goodness_of_fit": goodness_of_fit,
@@ -101,7 +114,10 @@ def contents_of(
     tables: dict[str, Any] = {
         name: None if thing is None else table_of(thing, name) for name, thing in given.items()
     }
+    tested = goodness_of_fit if isinstance(goodness_of_fit, GoodnessOfFit) else None
     return Contents(
+        misfit=() if tested is None else tuple(tested.doubts),
+        fit_notes=() if tested is None else tuple(tested.notes),
         estimate=estimate,
         border=transboundary,
         public=public,
@@ -109,3 +125,11 @@ def contents_of(
         **tables,
         **options,
     )
+
+
+def _require_same_data(estimate: Estimate, models: inference.ModelSet) -> None:
+    """Refuse a set of models of other data than the estimate that is reported."""
+    for name in models:
+        why = incomparable(estimate, models[name])
+        if why:
+            raise DataError(f"models: {name!r} is no model of the data that are reported: {why}.")

@@ -84,7 +84,7 @@ def page(
         kind=kind if not given.public else f"{kind} · public version without positions",
         subtitle=escape(_subtitle(given.estimate)),
         note="" if note is None else f'<p class="note">{escape(note)}</p>',
-        verdict=_verdict(given.estimate),
+        verdict=_verdict(given),
         cards="" if abundance is None else _cards(given.estimate, abundance, given.level),
         sections="\n".join(_sections(given, abundance, drawn, files)),
         footer=escape(f"Made on {day.isoformat()} with secr_nea {versions['secr_nea']}."),
@@ -129,7 +129,8 @@ def _sections(
     ):
         table = getattr(given, name)
         if table is not None:
-            yield _section(heading, _table(any_shown(table)))
+            told = given.fit_notes if name == "goodness_of_fit" else ()
+            yield _section(heading, _table(any_shown(table)), *told)
     if abundance is not None:
         yield _buffer(estimate, drawn)
         yield _next_survey(given)
@@ -152,15 +153,15 @@ def _subtitle(estimate: Estimate) -> str:
     )
 
 
-def _verdict(estimate: Estimate) -> str:
+def _verdict(given: Contents) -> str:
     """How far the numbers can be trusted: the first thing to read."""
-    found = inference.doubts(estimate)
+    found = [*inference.doubts(given.estimate), *(f"Test of fit, {m}" for m in given.misfit)]
     if not found:
         return (
             '<div class="verdict good"><p><b>The fit is at its maximum and no reason for doubt '
             "was found</b> in the data, the mask or the maximisation.</p></div>"
         )
-    kind = "bad" if inference.unearned(estimate) else "doubt"
+    kind = "bad" if given.unearned else "doubt"
     items = "".join(f"<li>{escape(doubt)}</li>" for doubt in found)
     return f'<div class="verdict {kind}"><p><b>Reasons for doubt</b></p><ul>{items}</ul></div>'
 
@@ -228,13 +229,11 @@ def _next_survey(given: Contents) -> str:
 
 def _border(given: Contents, found: Transboundary, drawn: Sequence[Picture]) -> str:
     """Both sides of the border: sentences, pictures and tables."""
-    items = "".join(f"<li>{escape(line)}</li>" for line in found.sentences)
+    told = found.public_sentences if given.public else found.sentences
+    items = "".join(f"<li>{escape(line)}</li>" for line in told)
     sentences = f"<ul>{items}</ul>"
     hidden = ("animals", "crossings", "furthest", "concordance") if given.public else ()
     named = {found.words[f"title {name}"] for name in hidden}
-    if given.public:
-        # sentences name animals and how far from the border they were
-        sentences = ""
     parts = [sentences, _figures(drawn, "border")]
     for heading, table in found.shown().items():
         if heading not in named:

@@ -19,6 +19,7 @@ from secr_nea.errors import DataError
 from secr_nea.estimate import Estimate
 from secr_nea.inference import density_surface
 from secr_nea.report.contents import Contents
+from secr_nea.report.fonts import written_in_any_script
 from secr_nea.report.rasters import file_words, has_one_surface, is_raster
 from secr_nea.survey import Survey
 
@@ -76,6 +77,11 @@ def pictures(given: Contents) -> list[Picture]:
     list of Picture
         Without any grid coordinates.
     """
+    with written_in_any_script():
+        return _drawn(given)
+
+
+def _drawn(given: Contents) -> list[Picture]:
     found = list(_data(given))
     if given.models is not None:
         found += _models(given.models)

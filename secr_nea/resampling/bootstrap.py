@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from secr_nea import _checks
 from secr_nea._printing import frame_html
 from secr_nea.design.streams import Seed, streams
 from secr_nea.errors import DataError, FitError, SecrError
@@ -152,7 +153,8 @@ def bootstrap(
     ModelError
         If a quantity is not known, or the model cannot be simulated.
     DataError
-        If there is no number of replicates to speak of.
+        If there is no number of replicates to speak of, nothing to estimate, or a function gives no
+        number.
 
     Notes
     -----
@@ -163,8 +165,9 @@ def bootstrap(
     """
     if not estimate.diagnosis.converged:
         raise FitError(f"A bootstrap needs the maximum. {estimate.diagnosis.message}")
-    if n_replicates < 2:
-        raise DataError(f"n_replicates must be 2 or more; got {n_replicates}.")
+    n_replicates = _checks.whole(n_replicates, "n_replicates", least=2)
+    if isinstance(what, Mapping):
+        _check_functions(what)
     check_number(estimate)
     options = {"newdata": newdata, "region": region, "by": by, "survey": survey}
     own, units = _numbers(estimate, what, options)
@@ -218,6 +221,28 @@ def _numbers(
     options: Mapping[str, Any],
 ) -> tuple[dict[str, float], dict[str, str]]:
     if isinstance(what, Mapping):
-        return {name: float(find(estimate)) for name, find in what.items()}, dict.fromkeys(what, "")
-    found = quantities(estimate, what, **options)
-    return {q.name: q.at(estimate) for q in found}, {q.name: q.unit for q in found}
+        found = {name: _number(name, find, estimate) for name, find in what.items()}
+        return found, dict.fromkeys(what, "")
+    known = quantities(estimate, what, **options)
+    return {q.name: q.at(estimate) for q in known}, {q.name: q.unit for q in known}
+
+
+def _check_functions(what: Mapping[str, Derived]) -> None:
+    """Refuse a mapping of names to anything but functions of a fit."""
+    wrong = [name for name, find in what.items() if not callable(find)]
+    if wrong or not what:
+        raise DataError(
+            'what must name functions of a fit, such as {"share": lambda fit: ...}; got '
+            + (f"{what[wrong[0]]!r} for {wrong[0]!r}." if wrong else "none.")
+        )
+
+
+def _number(name: str, find: Derived, estimate: Estimate) -> float:
+    """What a function of the user finds in a fit, as a number."""
+    value = find(estimate)
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise DataError(
+            f"The function {name!r} must give one number of a fit; it gave {value!r}."
+        ) from None

@@ -109,10 +109,17 @@ class GoodnessOfFit:
         shown["p"] = [f"{p:.3f}" for p in table["p_value"]]
         return shown
 
-    def _notes(self) -> list[str]:
+    @property
+    def doubts(self) -> list[str]:
+        """What each test with a small p-value speaks of, in words."""
         bad = [name for name, p in self.p_values.items() if p <= _DOUBTFUL]
-        notes = [_MEANING[str(name)] for name in bad]
-        if not bad:
+        return [_MEANING[str(name)] for name in bad]
+
+    @property
+    def notes(self) -> list[str]:
+        """What is below the table: the doubts, and how many surveys were simulated."""
+        notes = self.doubts
+        if not notes:
             notes = ["No test finds the counts farther from the fit than chance brings them."]
         told = f"{self.n_replicates} simulated surveys"
         if self.n_failed:
@@ -125,12 +132,12 @@ class GoodnessOfFit:
         return f"GoodnessOfFit({told}; {self.n_replicates} simulated surveys)"
 
     def __str__(self) -> str:
-        return "\n".join(["Goodness of fit", self._shown().to_string(index=False), *self._notes()])
+        return "\n".join(["Goodness of fit", self._shown().to_string(index=False), *self.notes])
 
     def _repr_html_(self) -> str:
         table = self._shown()
         keys = [name for name in ("survey", "test") if name in table]
-        return frame_html(table.set_index(keys), self._notes(), "Goodness of fit")
+        return frame_html(table.set_index(keys), self.notes, "Goodness of fit")
 
 
 _MEANING = {
@@ -297,7 +304,7 @@ def given_estimates(discrepancies: FloatArray, moves: FloatArray) -> FloatArray:
 
 def _check(estimate: Estimate, n_replicates: int) -> None:
     least = _LEAST + 2 * len(estimate.coefficients)
-    if n_replicates < least:
+    if not isinstance(n_replicates, int | np.integer) or n_replicates < least:
         raise DataError(
             f"n_replicates must be {least} or more for {len(estimate.coefficients)} coefficients; "
             f"got {n_replicates}."
