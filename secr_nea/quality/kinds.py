@@ -15,7 +15,6 @@ class Kind:
     Parameters
     ----------
     what : str
-        What it means.
     severity : {"error", "warning", "note"}
         The usual one; a single finding may be milder or graver.
     why : str
@@ -479,12 +478,7 @@ KINDS: dict[str, Kind] = {
 
 
 def found(
-    kind: str,
-    table: str,
-    rows: Iterable[int],
-    seen: str,
-    *,
-    severity: str | None = None,
+    kind: str, table: str, rows: Iterable[int], seen: str, *, severity: str | None = None
 ) -> Finding:
     """A finding of a kind, with the reason and the cure of that kind.
 
@@ -492,9 +486,8 @@ def found(
     ----------
     kind : str
         A key of `KINDS`.
-    table : str
-    rows : iterable of int
-    seen : str
+    table, rows, seen
+        As for :class:`Finding`.
     severity : str, optional
         When it differs from the usual one.
 
