@@ -602,7 +602,6 @@ IMPOSSIBLE = [
     ("HHN", {}, {"lambda0:Intercept": -1000.0}),
     ("HHN", {}, {"D:Intercept": 1000.0}),
     ("HHN", {}, {"D:Intercept": -1000.0}),
-    ("HHN", {}, {"D:Intercept": np.nan}),
     ("HHN", {"links": {"D": "identity"}}, {"D:Intercept": -1.0}),
     ("HHN", {"links": {"sigma": "identity"}}, {"sigma:Intercept": -5.0}),
     ("HHN", {"links": {"sigma": "identity"}}, {"sigma:Intercept": 0.0}),
