@@ -39,7 +39,7 @@ from secr_nea.resampling.goodness_of_fit import GoodnessOfFit
 SECTIONS = [
     "Data", "Model and diagnosis", "Captures", "Estimates", "Abundance", "Maps",
     "Detection function", "Effects of covariates", "Buffer and spacing of the mask",
-    "What the next survey may bring", "Methods", "Data fingerprint, software, files",
+    "Methods", "Data fingerprint, software, files",
 ]  # fmt: skip
 
 

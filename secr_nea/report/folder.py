@@ -154,10 +154,12 @@ def _tables(given: Contents, abundance: pd.DataFrame | None) -> dict[str, pd.Dat
     tables = {"data_summary": facts.rename_axis("fact").reset_index()}
     counts = [inference.minimum_count(survey, level=level) for survey in surveys]
     tables["minimum_count"] = pd.concat([c.to_dataframe() for c in counts], ignore_index=True)
-    tables["next_survey"] = pd.concat(
-        [c.next_survey().assign(survey=c.name) for c in counts], ignore_index=True
-    )
-    if abundance is not None:
+    if abundance is None:
+        # It takes nearly all animals as seen; a fit knows better, and design.expected says it.
+        tables["next_survey"] = pd.concat(
+            [c.next_survey().assign(survey=c.name) for c in counts], ignore_index=True
+        )
+    else:
         tables["coefficients"] = estimate.coefficient_table(level).reset_index()
         tables["real_parameters"] = inference.real_parameters(estimate, level=level)
         metric = estimate.model.metric

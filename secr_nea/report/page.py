@@ -133,7 +133,6 @@ def _sections(
             yield _section(heading, _table(any_shown(table)), *told)
     if abundance is not None:
         yield _buffer(estimate, drawn)
-        yield _next_survey(given)
         yield _methods(estimate, abundance, level)
     if given.ledger is not None:
         yield _section("Corrections of the data", _table(any_shown(given.ledger)))
