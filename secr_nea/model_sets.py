@@ -12,7 +12,8 @@ from tqdm import tqdm
 from secr_nea.errors import DataError, FitError, ModelError, SecrError, SecrWarning
 from secr_nea.estimate import fingerprint_of
 from secr_nea.fitting import FitResult, fit
-from secr_nea.inference.comparison import ModelSet, incomparable_models, model_set, short_names
+from secr_nea.inference.comparable import incomparable_models
+from secr_nea.inference.comparison import ModelSet, model_set, short_names
 from secr_nea.model import Model
 from secr_nea.survey import Survey
 

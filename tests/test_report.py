@@ -199,6 +199,11 @@ def test_a_file_in_place_of_the_folder(tmp_path):
         write_report(fit(), path)
 
 
+def test_a_folder_must_have_a_name():
+    with pytest.raises(sn.DataError, match="name one, such as 'results'"):
+        fit().report("")
+
+
 def test_a_failed_fit_shows_no_numbers_as_if_they_were_good(tmp_path):
     diagnosis = dataclasses.replace(
         fit().diagnosis, converged=False, message="NOT CONVERGED: a test."

@@ -126,7 +126,7 @@ def test_other_masks_and_captures():
 def test_nothing_to_vary_is_told():
     with pytest.raises(sn.DataError, match="Say what to vary"):
         null_fit().sensitivity()
-    table = null_fit().sensitivity(buffers=[9e5])
+    table = null_fit().sensitivity(buffers=9e5)
     assert "give wider ones by masks=" in table.iloc[1]["note"]
 
 

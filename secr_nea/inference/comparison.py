@@ -16,12 +16,11 @@ from secr_nea.distances import Metric
 from secr_nea.errors import DataError, ModelError
 from secr_nea.estimate import Estimate
 from secr_nea.individuals import LATENT
+from secr_nea.inference.comparable import explained, incomparable
 from secr_nea.inference.intervals import lognormal_interval
 from secr_nea.inference.mask_check import typical_sigma
 from secr_nea.inference.quantities import overall_density
-from secr_nea.model import Model
 from secr_nea.parameters import DEFAULT_LINKS
-from secr_nea.survey import Survey
 
 CRITERIA = ("AICc", "AIC", "QAIC", "QAICc")
 SAME = 1e-4  # log-likelihoods closer than this are the same maximum
@@ -357,14 +356,14 @@ def _kind(fit: Estimate) -> dict[str, str]:
     mixture = (
         f"{levels} latent classes"
         if model.individuals.variable == LATENT
-        else f"classes {_explained(model)}"
+        else f"classes {explained(model)}"
     )
     return {
         "population": model.population,
         "detection": model.detection.name,
         "distance": describe_metric(model.metric),
         "classes": mixture if model.individuals.is_mixture else _USUAL[1],
-        "groups": f"groups {_explained(model)}" if model.individuals.grouped else _USUAL[2],
+        "groups": f"groups {explained(model)}" if model.individuals.grouped else _USUAL[2],
         "links": ", ".join(unusual) or _USUAL[3],
     }
 
@@ -393,80 +392,6 @@ def _require_comparable(fits: Mapping[str, Estimate]) -> None:
                 f"{name!r} cannot be compared with {first_name!r}: {why}. Their log-likelihoods "
                 "are of different things; fit all models to the same data in the same way."
             )
-
-
-def incomparable(first: Estimate, second: Estimate) -> str:
-    """Why two fits cannot be compared by their likelihoods; empty when they can.
-
-    Parameters
-    ----------
-    first, second : Estimate
-
-    Returns
-    -------
-    str
-    """
-    if first.fingerprint.code == second.fingerprint.code:
-        return ""
-    return incomparable_models(first.model, second.model)
-
-
-def incomparable_models(first: Model, second: Model) -> str:
-    """How two models whose fingerprints differ differ in their data or kind.
-
-    Parameters
-    ----------
-    first, second : Model
-
-    Returns
-    -------
-    str
-    """
-    kinds = [model.population == "conditional" for model in (first, second)]
-    if kinds[0] != kinds[1]:
-        return "one has the full likelihood, the other is conditional on the animals detected"
-    for word, differs in (
-        ("groups", [model.individuals.grouped for model in (first, second)]),
-        ("classes", [_explained(model) for model in (first, second)]),
-    ):
-        if differs[0] != differs[1]:
-            return (
-                f"they differ in {word} (one explains an animal covariate that the other does not)"
-            )
-    a, b = first.surveys, second.surveys
-    if [s.name for s in a] != [s.name for s in b]:
-        return "they have different surveys"
-    for one, other in zip(a, b, strict=True):
-        if one.fingerprint != other.fingerprint:
-            why = _survey_difference(one, other)
-            return f"{why} of survey {one.name!r}" if len(a) > 1 else why
-    if first.is_relative != second.is_relative:
-        return (
-            "one has relative density, which also explains in which survey or group each animal "
-            "was detected"
-        )
-    return "their data fingerprints differ"
-
-
-def _explained(model: Model) -> str:
-    """The animal covariate that a model explains, or ""."""
-    variable = model.individuals.variable
-    return "" if variable == LATENT else variable
-
-
-def _survey_difference(one: Survey, other: Survey) -> str:
-    a, b = one.traps, other.traps
-    if a.effort.shape == b.effort.shape and not np.array_equal(a.effort, b.effort):
-        return "they differ in the effort"
-    if a.fingerprint != b.fingerprint:
-        return "they differ in the traps, their effort or covariates"
-    if one.mask.fingerprint != other.mask.fingerprint:
-        counts = f"{one.mask.n_points:,} and {other.mask.n_points:,} points"
-        return f"they differ in the habitat mask ({counts}) or its covariates"
-    if one.captures.fingerprint != other.captures.fingerprint:
-        counts = f"{one.n_animals} and {other.n_animals} animals"
-        return f"they differ in the captures ({counts}) or the covariates of animals"
-    return "they differ in the covariates"
 
 
 # --- what is doubtful ----------------------------------------------------------------------------

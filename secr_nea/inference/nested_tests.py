@@ -13,7 +13,7 @@ from scipy import special
 from secr_nea._typing import FloatArray
 from secr_nea.errors import ModelError
 from secr_nea.estimate import Estimate, fingerprint_of
-from secr_nea.inference.comparison import incomparable
+from secr_nea.inference.comparable import incomparable
 from secr_nea.inference.refits import changed_model
 from secr_nea.likelihood import likelihood_of
 from secr_nea.model import Model

@@ -28,8 +28,8 @@ Change = Callable[[Survey], Survey]
 def sensitivity(
     estimate: Estimate,
     *,
-    buffers: Sequence[float] = (),
-    spacings: Sequence[int] = (),
+    buffers: float | Sequence[float] = (),
+    spacings: int | Sequence[int] = (),
     without_singles: bool = False,
     merge: Mapping[str, Mapping[str, str]] | None = None,
     windows: Mapping[str, tuple[int, int]] | None = None,
@@ -42,9 +42,9 @@ def sensitivity(
     Parameters
     ----------
     estimate : Estimate
-    buffers : sequence of float, metres
+    buffers : float or sequence of float, metres
         Keep only mask points this close to the traps; the mask of the fit should be the widest.
-    spacings : sequence of int
+    spacings : int or sequence of int
         Keep only every so many-th row and column of the mask.
     without_singles : bool
         Leave out animals that were detected once, which may be misidentified pictures of others.
@@ -75,9 +75,9 @@ def sensitivity(
     """
     scenarios: dict[str, Change] = {}
     known = [name for survey in estimate.model.surveys for name in survey.captures.animal_ids]
-    for buffer in buffers:
+    for buffer in np.atleast_1d(np.asarray(buffers, dtype=np.float64)).tolist():
         scenarios[f"buffer {buffer:,.0f} m"] = _buffered(buffer)
-    for every in spacings:
+    for every in np.atleast_1d(np.asarray(spacings)).tolist():
         scenarios[f"cells {every} times as wide"] = _coarser(every)
     if without_singles:
         scenarios["without animals detected once"] = _without_singles

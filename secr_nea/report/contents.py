@@ -11,7 +11,7 @@ from secr_nea import inference
 from secr_nea.border import Transboundary, mark_of
 from secr_nea.errors import DataError
 from secr_nea.estimate import Estimate
-from secr_nea.inference.comparison import incomparable
+from secr_nea.inference.comparable import incomparable
 from secr_nea.report.tables import table_of
 from secr_nea.resampling.goodness_of_fit import GoodnessOfFit
 

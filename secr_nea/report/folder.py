@@ -118,6 +118,8 @@ def write_report(
         abundance = density_by_survey(
             estimate, regions=regions, by=by, level=level, variance=variance
         )
+    if not str(folder).strip():
+        raise DataError("The results need a folder; name one, such as 'results'.")
     tables = _tables(given, abundance)
     drawn = pictures(given)
     try:
