@@ -14,7 +14,7 @@ from secr_nea._typing import FloatArray
 from secr_nea.detection import DetectionFunction
 from secr_nea.likelihood.center_effects import PLAIN, CenterAdjoint, CenterEffects
 from secr_nea.likelihood.patch_runs import run_patches
-from secr_nea.likelihood.regions import Region, regions_of
+from secr_nea.likelihood.regions import Columns, Region, regions_of
 from secr_nea.likelihood.separable import (
     TOLERANCE,
     PatchAdjoint,
@@ -31,8 +31,6 @@ _TILE_NUMBERS = 40_000
 _THREAD_NUMBERS = 200_000
 # Derivatives take so many times as long as the value.
 _ADJOINT_COST = 2.0
-
-Columns = tuple[FloatArray, ...]
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ _POINTS = 4096
 _ANCHORS = 256
 
 Columns = tuple[FloatArray, ...]
+"""One array for each detection parameter, over the hazard columns."""
 
 
 @dataclass(frozen=True)
