@@ -43,6 +43,7 @@ autodoc_member_order = "bysource"
 numpydoc_show_class_members = False  # the class template lists them
 
 html_theme = "pydata_sphinx_theme"
+html_sidebars: dict[str, list[str]] = {"*": []}  # pages of their own: room for wide tables
 html_title = "secr_nea"
 html_static_path = ["_static"]
 html_css_files = ["equations.css"]
